@@ -1,0 +1,14 @@
+import type { RunEvent } from "@crucible/contract";
+
+/** A run event on its way to listeners; `seq` is null for output, which is not stored. */
+export interface BusMessage {
+  readonly seq: number | null;
+  readonly event: RunEvent;
+}
+
+/** Fan-out to live listeners. In-process when embedded; Redis later. Delivery is best effort: the table is the truth. */
+export interface EventBus {
+  publish(message: BusMessage): void;
+  /** Listens to one run, or to all with `*`. Returns the function that stops it. */
+  subscribe(runId: string, listener: (message: BusMessage) => void): () => void;
+}

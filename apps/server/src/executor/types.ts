@@ -1,0 +1,35 @@
+import type { EngineInfo, Language, Limits, Outcome, RunRequest } from "@crucible/contract";
+
+/** What an executor offers: told to clients, and checked at submission. */
+export interface Catalog {
+  readonly languages: readonly Language[];
+  readonly engines: readonly EngineInfo[];
+  readonly maxLimits: Limits;
+}
+
+/** One piece of work as it crosses the border to the executor: plain JSON, no credential in it. */
+export interface ExecutionJob {
+  readonly runId: string;
+  /** Chosen at submission; the executor runs on exactly this one or fails. */
+  readonly engine: string;
+  readonly request: RunRequest;
+}
+
+export interface ExecutionChunk {
+  readonly step: "compile" | "run";
+  readonly stream: "stdout" | "stderr";
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Runs jobs on an engine. In-process today, remote later: everything that crosses is data.
+ * `execute` never throws for what a program or the sandbox does (`sandbox_failed` is a value).
+ */
+export interface Executor extends AsyncDisposable {
+  catalog(): Promise<Catalog>;
+  execute(
+    job: ExecutionJob,
+    options: { readonly signal: AbortSignal; readonly onOutput: (chunk: ExecutionChunk) => void },
+  ): Promise<Outcome>;
+  close(): Promise<void>;
+}

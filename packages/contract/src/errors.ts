@@ -1,0 +1,57 @@
+import { z } from "zod";
+
+/**
+ * Every error the HTTP API can give: status, what it means, and whether trying again can help.
+ * docs/reference/errors.md has a section per code; a test keeps the two in step.
+ */
+export const ERROR_CODES = {
+  invalid_request: { status: 400, meaning: "The request does not match the schema; `field` names the first place." },
+  malformed_json: { status: 400, meaning: "The body is not JSON." },
+  unknown_language: { status: 400, meaning: "No such language; see GET /api/v1/languages." },
+  language_not_installed: { status: 400, meaning: "Known, but not installed on this host." },
+  invalid_path: { status: 400, meaning: "A file path is absolute, climbs out, is empty or holds NUL." },
+  limit_too_high: { status: 400, meaning: "A limit is above the maximum of this server." },
+  invalid_cursor: { status: 400, meaning: "The pagination cursor was not made by this server." },
+  unauthorized: { status: 401, meaning: "No key, or a key this server does not know." },
+  not_found: { status: 404, meaning: "No such resource or route." },
+  method_not_allowed: { status: 405, meaning: "The route exists, but not for this method." },
+  run_not_cancellable: { status: 409, meaning: "The run has already finished." },
+  payload_too_large: { status: 413, meaning: "The body is over the limit of this server." },
+  unsupported_media_type: { status: 415, meaning: "The body must be application/json." },
+  queue_full: { status: 429, meaning: "Too many runs are waiting; try again after Retry-After seconds." },
+  internal: { status: 500, meaning: "A fault of this server; the log has the request id." },
+  engine_unavailable: { status: 503, meaning: "The engine asked for does not work on this host." },
+  isolation_unavailable: { status: 503, meaning: "No engine here reaches the isolation level asked for." },
+  database_unavailable: { status: 503, meaning: "The database does not answer; nothing was accepted." },
+  shutting_down: { status: 503, meaning: "The server is stopping and takes no new work." },
+} as const satisfies Record<string, { status: number; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The body of every error outside the compatibility APIs. */
+export const ErrorBody = z
+  .object({
+    error: z.object({
+      code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+      field: z.string().optional().meta({ description: "Path of the field at fault, such as `files[0].path`." }),
+      docs: z.string().meta({ description: "Where the error is explained." }),
+      requestId: z.string(),
+    }),
+  })
+  .meta({ id: "Error" });
+export type ErrorBody = z.infer<typeof ErrorBody>;
+
+/** An expected failure on its way to HTTP. `retryAfterSeconds` becomes the Retry-After header. */
+export class ApiError extends Error {
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  constructor(code: ErrorCode, message: string, details: { field?: string; retryAfterSeconds?: number; cause?: unknown } = {}) {
+    super(message, { cause: details.cause });
+    this.name = "ApiError";
+    this.code = code;
+    this.field = details.field;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+}

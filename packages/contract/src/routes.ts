@@ -1,0 +1,112 @@
+import type { z } from "zod";
+import { PistonError, PistonExecuteRequest, PistonExecuteResponse, PistonRuntimeList } from "./piston.ts";
+import { EngineList, Health, LanguageList, Readiness } from "./platform.ts";
+import { BatchRequest, BatchResponse, CreateRunQuery, ListRunsQuery, Run, RunIdParams, RunPage, RunRequest } from "./runs.ts";
+import type { ErrorCode } from "./errors.ts";
+
+/** One HTTP route: the server registers it, the client calls it, openapi.json describes it. */
+export interface RouteSpec {
+  readonly method: "GET" | "POST";
+  /** Fastify form: `/api/v1/runs/:id`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: "runs" | "platform" | "piston" | "operations";
+  /** False only for health. */
+  readonly auth: boolean;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** By status; a string is a media type without a schema. */
+  readonly responses: Readonly<Record<number, z.ZodType | "text/event-stream" | "text/plain" | "text/html" | "application/yaml" | "application/json">>;
+  readonly errors: readonly ErrorCode[];
+}
+
+const common = ["unauthorized", "internal", "database_unavailable"] as const satisfies ErrorCode[];
+const submitErrors = [
+  ...common,
+  "invalid_request",
+  "malformed_json",
+  "unknown_language",
+  "language_not_installed",
+  "invalid_path",
+  "limit_too_high",
+  "payload_too_large",
+  "unsupported_media_type",
+  "queue_full",
+  "engine_unavailable",
+  "isolation_unavailable",
+  "shutting_down",
+] as const satisfies ErrorCode[];
+
+export const ROUTES = {
+  createRun: {
+    method: "POST", path: "/api/v1/runs", tag: "runs", auth: true,
+    summary: "Accept a program to run; with `wait=true` answer when it has finished (60 s at most)",
+    query: CreateRunQuery, body: RunRequest, responses: { 201: Run }, errors: submitErrors,
+  },
+  createBatch: {
+    method: "POST", path: "/api/v1/runs/batch", tag: "runs", auth: true,
+    summary: "Accept up to 1000 programs, all or none",
+    body: BatchRequest, responses: { 201: BatchResponse }, errors: submitErrors,
+  },
+  listRuns: {
+    method: "GET", path: "/api/v1/runs", tag: "runs", auth: true,
+    summary: "List runs, newest first", query: ListRunsQuery, responses: { 200: RunPage },
+    errors: [...common, "invalid_request", "invalid_cursor"],
+  },
+  getRun: {
+    method: "GET", path: "/api/v1/runs/:id", tag: "runs", auth: true,
+    summary: "One run with its outcome", params: RunIdParams, responses: { 200: Run },
+    errors: [...common, "invalid_request", "not_found"],
+  },
+  cancelRun: {
+    method: "POST", path: "/api/v1/runs/:id/cancel", tag: "runs", auth: true,
+    summary: "Stop a run that has not finished", params: RunIdParams, responses: { 202: Run },
+    errors: [...common, "invalid_request", "not_found", "run_not_cancellable"],
+  },
+  runEvents: {
+    method: "GET", path: "/api/v1/runs/:id/events", tag: "runs", auth: true,
+    summary: "Server-Sent Events of a run, from the beginning or after Last-Event-ID; ends after `run.finished`",
+    params: RunIdParams, responses: { 200: "text/event-stream" }, errors: [...common, "invalid_request", "not_found"],
+  },
+  listLanguages: {
+    method: "GET", path: "/api/v1/languages", tag: "platform", auth: true,
+    summary: "Installed languages", responses: { 200: LanguageList }, errors: common,
+  },
+  listEngines: {
+    method: "GET", path: "/api/v1/engines", tag: "platform", auth: true,
+    summary: "Engines and what each can do on this host", responses: { 200: EngineList }, errors: common,
+  },
+  health: {
+    method: "GET", path: "/healthz", tag: "operations", auth: false,
+    summary: "The process answers", responses: { 200: Health }, errors: [],
+  },
+  readiness: {
+    method: "GET", path: "/readyz", tag: "operations", auth: false,
+    summary: "Database, queue and engine work", responses: { 200: Readiness, 503: Readiness }, errors: [],
+  },
+  metrics: {
+    method: "GET", path: "/metrics", tag: "operations", auth: true,
+    summary: "Prometheus metrics", responses: { 200: "text/plain" }, errors: ["unauthorized"],
+  },
+  openapiJson: {
+    method: "GET", path: "/openapi.json", tag: "operations", auth: true,
+    summary: "This description as JSON", responses: { 200: "application/json" }, errors: ["unauthorized"],
+  },
+  openapiYaml: {
+    method: "GET", path: "/openapi.yaml", tag: "operations", auth: true,
+    summary: "This description as YAML", responses: { 200: "application/yaml" }, errors: ["unauthorized"],
+  },
+  pistonExecute: {
+    method: "POST", path: "/api/v2/execute", tag: "piston", auth: true,
+    summary: "Run a program, Piston v2 format (also at /api/v2/piston/execute)",
+    body: PistonExecuteRequest, responses: { 200: PistonExecuteResponse, 400: PistonError }, errors: [],
+  },
+  pistonRuntimes: {
+    method: "GET", path: "/api/v2/runtimes", tag: "piston", auth: true,
+    summary: "Installed languages, Piston v2 format (also at /api/v2/piston/runtimes)",
+    responses: { 200: PistonRuntimeList }, errors: [],
+  },
+} as const satisfies Record<string, RouteSpec>;
+
+export type RouteName = keyof typeof ROUTES;
