@@ -3,25 +3,27 @@ import { z } from "zod";
 /** Piston v2 wire format, as its public API was until 2026-02-15. */
 export const PistonExecuteRequest = z
   .object({
-    language: z.string(),
-    version: z.string().meta({ description: "A semver selector; `*` takes any." }),
+    language: z.string().min(1),
+    version: z.string().min(1).meta({ description: "A semver selector; `*` takes any." }),
     files: z
       .array(
         z.object({
-          name: z.string().optional(),
+          name: z.string().nullish().meta({ description: "Default: `file0.code`, `file1.code`, …" }),
           content: z.string(),
-          encoding: z.enum(["utf8", "base64", "hex"]).optional(),
+          encoding: z.string().nullish().meta({ description: "`utf8`, `base64` or `hex`; anything else counts as `utf8`." }),
         }),
       )
-      .min(1),
-    stdin: z.string().optional(),
-    args: z.array(z.string()).optional(),
-    run_timeout: z.number().optional(),
-    compile_timeout: z.number().optional(),
-    run_cpu_time: z.number().optional(),
-    compile_cpu_time: z.number().optional(),
-    run_memory_limit: z.number().optional(),
-    compile_memory_limit: z.number().optional(),
+      .min(1)
+      .max(256)
+      .meta({ description: "The first utf8 file is the one that is started." }),
+    stdin: z.string().nullish(),
+    args: z.array(z.string()).max(256).nullish(),
+    run_timeout: z.number().nullish().meta({ description: "Milliseconds; default 3000." }),
+    compile_timeout: z.number().nullish().meta({ description: "Milliseconds; default 10000." }),
+    run_cpu_time: z.number().nullish().meta({ description: "Milliseconds; default 3000." }),
+    compile_cpu_time: z.number().nullish().meta({ description: "Milliseconds; default 10000." }),
+    run_memory_limit: z.number().nullish().meta({ description: "Bytes; -1 (the default) is this server's maximum." }),
+    compile_memory_limit: z.number().nullish().meta({ description: "Bytes; -1 (the default) is this server's maximum." }),
   })
   .meta({ id: "PistonExecuteRequest" });
 export type PistonExecuteRequest = z.infer<typeof PistonExecuteRequest>;

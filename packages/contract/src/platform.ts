@@ -38,3 +38,8 @@ export const Readiness = z
   })
   .meta({ id: "Readiness" });
 export type Readiness = z.infer<typeof Readiness>;
+
+export const LoginRequest = z.strictObject({ key: z.string().min(1).max(512) }).meta({ id: "LoginRequest" });
+export const LoginResponse = z
+  .object({ expiresAt: z.iso.datetime().meta({ description: "When the session cookie stops working." }) })
+  .meta({ id: "LoginResponse" });

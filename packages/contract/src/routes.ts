@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { PistonError, PistonExecuteRequest, PistonExecuteResponse, PistonRuntimeList } from "./piston.ts";
-import { EngineList, Health, LanguageList, Readiness } from "./platform.ts";
+import { EngineList, Health, LanguageList, LoginRequest, LoginResponse, Readiness } from "./platform.ts";
 import { BatchRequest, BatchResponse, CreateRunQuery, ListRunsQuery, Run, RunIdParams, RunPage, RunRequest } from "./runs.ts";
 import type { ErrorCode } from "./errors.ts";
 
@@ -11,7 +11,7 @@ export interface RouteSpec {
   readonly path: string;
   readonly summary: string;
   readonly tag: "runs" | "platform" | "piston" | "operations";
-  /** False only for health. */
+  /** False only for health, readiness and login. */
   readonly auth: boolean;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
@@ -97,15 +97,36 @@ export const ROUTES = {
     method: "GET", path: "/openapi.yaml", tag: "operations", auth: true,
     summary: "This description as YAML", responses: { 200: "application/yaml" }, errors: ["unauthorized"],
   },
+  spec: {
+    method: "GET", path: "/spec", tag: "operations", auth: true,
+    summary: "The same document as /openapi.json", responses: { 200: "application/json" }, errors: ["unauthorized"],
+  },
+  docs: {
+    method: "GET", path: "/docs", tag: "operations", auth: true,
+    summary: "The API reference as a page for people", responses: { 200: "text/html" }, errors: ["unauthorized"],
+  },
+  loginPage: {
+    method: "GET", path: "/login", tag: "operations", auth: false,
+    summary: "Page that trades the key in its fragment (`/login#key=…`) for a reading session",
+    responses: { 200: "text/html" }, errors: [],
+  },
+  login: {
+    method: "POST", path: "/login", tag: "operations", auth: false,
+    summary: "Trade a key for a session cookie that is good for GET and HEAD only",
+    body: LoginRequest, responses: { 200: LoginResponse },
+    errors: ["unauthorized", "invalid_request", "malformed_json", "unsupported_media_type", "internal", "database_unavailable"],
+  },
   pistonExecute: {
     method: "POST", path: "/api/v2/execute", tag: "piston", auth: true,
     summary: "Run a program, Piston v2 format (also at /api/v2/piston/execute)",
-    body: PistonExecuteRequest, responses: { 200: PistonExecuteResponse, 400: PistonError }, errors: [],
+    body: PistonExecuteRequest,
+    responses: { 200: PistonExecuteResponse, 400: PistonError, 401: PistonError, 413: PistonError, 415: PistonError, 429: PistonError, 503: PistonError },
+    errors: [],
   },
   pistonRuntimes: {
     method: "GET", path: "/api/v2/runtimes", tag: "piston", auth: true,
     summary: "Installed languages, Piston v2 format (also at /api/v2/piston/runtimes)",
-    responses: { 200: PistonRuntimeList }, errors: [],
+    responses: { 200: PistonRuntimeList, 401: PistonError }, errors: [],
   },
 } as const satisfies Record<string, RouteSpec>;
 
