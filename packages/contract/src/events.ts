@@ -17,6 +17,9 @@ export const RunEvent = z
       step: z.enum(["compile", "run"]),
       stream: z.enum(["stdout", "stderr"]),
       data: z.string().meta({ description: "Base64: a chunk may end inside a character." }),
+      offset: z.number().int().min(0).optional().meta({
+        description: "Bytes of this stream before this chunk: a reader that joined late sees what it missed.",
+      }),
     }),
     z.object({
       type: z.literal("run.requeued"),
