@@ -1,0 +1,2 @@
+echo "$# arguments"
+for argument in "$@"; do printf '<%s>\n' "$argument"; done

@@ -1,0 +1,3 @@
+. ./lib/strings.sh
+upper "crucible"
+repeat "ab" 3

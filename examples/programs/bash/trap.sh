@@ -1,0 +1,3 @@
+trap 'echo "cleaned up"' EXIT
+echo working
+exit 9

@@ -1,0 +1,2 @@
+echo waiting
+read -r -t 60 line < <(sleep 60)

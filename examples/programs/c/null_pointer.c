@@ -1,0 +1,8 @@
+#include <stdio.h>
+
+int main(void) {
+    volatile int *nowhere = NULL;
+    puts("about to fall");
+    fflush(stdout);
+    return *nowhere;
+}

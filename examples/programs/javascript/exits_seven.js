@@ -1,0 +1,2 @@
+process.stdout.write("no newline at the end");
+process.exitCode = 7;

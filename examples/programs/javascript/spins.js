@@ -1,0 +1,2 @@
+process.stdout.write("spinning\n");
+for (;;);

@@ -1,0 +1,2 @@
+console.log("started");
+throw new RangeError("out of luck");

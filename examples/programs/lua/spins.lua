@@ -1,0 +1,2 @@
+io.stdout:write("spinning\n"); io.stdout:flush()
+while true do end

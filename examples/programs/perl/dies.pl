@@ -1,0 +1,7 @@
+use strict;
+use warnings;
+
+$| = 1;
+print "halfway\n";
+$! = 11;
+die "no way forward\n";

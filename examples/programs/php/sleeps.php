@@ -1,0 +1,3 @@
+<?php
+echo "asleep\n";
+sleep(60);

@@ -1,0 +1,2 @@
+cat("asleep\n")
+Sys.sleep(60)

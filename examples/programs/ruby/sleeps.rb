@@ -1,0 +1,3 @@
+$stdout.sync = true
+puts "asleep"
+sleep 60
