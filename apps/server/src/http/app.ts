@@ -1,0 +1,71 @@
+import Fastify, { LogController } from "fastify";
+import type { FastifyInstance } from "fastify";
+import { serializerCompiler } from "fastify-type-provider-zod";
+import type { z } from "zod";
+import { requireKey } from "./auth.ts";
+import type { HttpDeps } from "./deps.ts";
+import { handleErrors, handleFrameworkError } from "./errors.ts";
+import { createFinishWatch } from "./finish-watch.ts";
+import { guardEveryRequest, requestId } from "./headers.ts";
+import { createKeyCache } from "./key-cache.ts";
+import { serveOperations } from "./routes/operations.ts";
+import { servePlatform } from "./routes/platform.ts";
+import { serveRuns } from "./routes/runs.ts";
+import { parseInput } from "./schema-errors.ts";
+import type { InputPart } from "./schema-errors.ts";
+import { createSessions } from "./sessions.ts";
+
+/** Longer than any id: the schema refuses it with a message; beyond it the router answers 404. */
+const MAX_PARAM_LENGTH = 512;
+
+/**
+ * The HTTP side of the server. Opens no port: `listen` it, or `inject` requests. `close()` ends event streams and
+ * waiting requests, and closes none of `deps`.
+ */
+export function buildApp(deps: HttpDeps): FastifyInstance {
+  const { settings, metrics } = deps;
+  const app = Fastify({
+    loggerInstance: deps.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: settings.bodyLimitBytes,
+    genReqId: requestId,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: handleFrameworkError,
+    forceCloseConnections: "idle",
+  }) as unknown as FastifyInstance;
+
+  // JSON alone. An empty body is no body: the schema says whether one is needed.
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, text, done) => {
+    if (text === "") done(null, undefined);
+    else parseJson(request, text, done);
+  });
+  app.setSerializerCompiler(serializerCompiler as never);
+  app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => {
+    const part: InputPart = httpPart === "querystring" ? "query" : httpPart === "params" ? "params" : "body";
+    return (data: unknown) => {
+      const parsed = parseInput(schema, data, part);
+      return "value" in parsed ? parsed : { error: parsed.error };
+    };
+  });
+
+  const keys = createKeyCache(deps.keys, settings.keyCacheMs);
+  const sessions = createSessions(settings.sessionMs);
+  const watch = createFinishWatch(deps.bus, deps.reader);
+  app.addHook("preClose", async () => watch.close());
+
+  guardEveryRequest(app, settings.allowedHosts);
+  requireKey(app, keys, sessions);
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "unmatched";
+    metrics.httpRequest(request.method, route, reply.statusCode, reply.elapsedTime);
+    request.log.info({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 }, "request");
+  });
+  handleErrors(app);
+
+  serveRuns(app, deps, watch);
+  servePlatform(app, deps);
+  serveOperations(app, deps);
+  return app;
+}

@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { ApiError, ERROR_CODES } from "@crucible/contract";
+import type { ErrorBody, ErrorCode } from "@crucible/contract";
+import { SECURITY_HEADERS } from "./headers.ts";
+
+/** Fastify's own complaints about a request, in our words. */
+const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ["payload_too_large", "the body is larger than this server takes"],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["unsupported_media_type", "send the body as application/json"],
+  FST_ERR_CTP_INVALID_JSON_BODY: ["malformed_json", "the body must be one valid JSON value, without `__proto__` or `constructor.prototype` keys"],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ["malformed_json", "the body is empty; send a JSON object"],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["invalid_request", "Content-Length does not match the body"],
+  FST_ERR_BAD_URL: ["invalid_request", "the path is no valid URL"],
+  FST_ERR_MAX_PARAM_LENGTH: ["not_found", "no such resource"],
+};
+
+/** Any thrown value as an `ApiError`; what is not known to be harmless becomes `internal`, without its message. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) {
+    const hidden = error.code === "internal" || error.code === "database_unavailable";
+    if (!hidden) return error;
+    return new ApiError(error.code, ERROR_CODES[error.code].meaning, {
+      cause: error,
+      ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+    });
+  }
+  const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
+  const known = typeof code === "string" && Object.hasOwn(FASTIFY_ERRORS, code) ? FASTIFY_ERRORS[code] : undefined;
+  if (known !== undefined) return new ApiError(known[0], known[1], { cause: error });
+  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
+    return new ApiError("invalid_request", "the request is not one that this server understands", { cause: error });
+  }
+  return new ApiError("internal", ERROR_CODES.internal.meaning, { cause: error });
+}
+
+/** Paths that speak Piston: their errors are `{ message }`. */
+export const isPistonPath = (url: string): boolean => /^\/api\/v2(?:\/|\?|$)/.test(url);
+
+function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status } = ERROR_CODES[error.code];
+  if (status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, "request failed");
+  if (error.code === "unauthorized") reply.header("www-authenticate", 'Bearer realm="crucible"');
+  const retryAfter = error.retryAfterSeconds ?? (error.code === "queue_full" ? 1 : undefined);
+  if (retryAfter !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
+  reply.code(status).type("application/json; charset=utf-8").serializer(JSON.stringify);
+  if (isPistonPath(request.url)) return reply.send({ message: error.message });
+  const body: ErrorBody = {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error.field === undefined ? {} : { field: error.field }),
+      docs: `/docs#error-${error.code}`,
+      requestId: request.id,
+    },
+  };
+  return reply.send(body);
+}
+
+/** For requests that fail before any hook runs, such as a path with broken percent signs. */
+export function handleFrameworkError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
+  sendError(toApiError(error), request, reply);
+}
+
+/** Matches paths against the patterns of registered routes, to tell 405 from 404. */
+function createAllowFinder(app: FastifyInstance): (path: string) => string[] {
+  const routes: { readonly method: string; readonly pattern: RegExp }[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    const pattern = new RegExp(`^${url.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/:\w+/g, "[^/]+")}$`);
+    for (const one of [method].flat()) routes.push({ method: one, pattern });
+  });
+  return (path) => routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+}
+
+/** The one place where errors become HTTP. Call it before routes are registered. */
+export function handleErrors(app: FastifyInstance): void {
+  const allowFor = createAllowFinder(app);
+  app.setErrorHandler((error, request, reply) => sendError(toApiError(error), request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = allowFor(request.url.split("?", 1)[0] ?? "");
+    if (allowed.length === 0) {
+      return sendError(new ApiError("not_found", isPistonPath(request.url) ? "Not Found" : "no such route; /docs lists them"), request, reply);
+    }
+    reply.header("allow", allowed.join(", "));
+    return sendError(new ApiError("method_not_allowed", `this route takes ${allowed.join(", ")}`), request, reply);
+  });
+}

@@ -1,0 +1,30 @@
+import type { FastifyInstance } from "fastify";
+import { ApiError } from "@crucible/contract";
+import type { HttpDeps } from "../deps.ts";
+import type { FinishWatch } from "../finish-watch.ts";
+import { serve } from "../serve.ts";
+import { goneSignal } from "../gone.ts";
+
+/** Runs: submit, list, read, cancel. */
+export function serveRuns(app: FastifyInstance, { submit, reader, settings }: HttpDeps, watch: FinishWatch): void {
+  serve(app, "createRun", async ({ body, query, reply }) => {
+    const run = await submit.submitRun(body);
+    reply.header("location", `/api/v1/runs/${run.id}`);
+    if (!query.wait) return run;
+    // A caller that goes away stops waiting; its run goes on.
+    const finished = await watch.untilFinished(run.id, settings.waitTimeoutMs, goneSignal(reply));
+    return finished ?? (await reader.getRun(run.id).catch(() => null)) ?? run;
+  });
+
+  serve(app, "createBatch", async ({ body }) => ({ runs: await submit.submitBatch(body.runs) }));
+
+  serve(app, "listRuns", async ({ query }) => reader.listRuns(query));
+
+  serve(app, "getRun", async ({ params }) => {
+    const run = await reader.getRun(params.id);
+    if (run === null) throw new ApiError("not_found", `there is no run ${params.id}`);
+    return run;
+  });
+
+  serve(app, "cancelRun", async ({ params }) => submit.cancelRun(params.id));
+}

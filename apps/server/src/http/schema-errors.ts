@@ -1,0 +1,121 @@
+import type { z } from "zod";
+import { ApiError } from "@crucible/contract";
+import { findOversizedArray, knownFields } from "./schema-walk.ts";
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+/** `["files", 0, "path"]` as `files[0].path`; names that are no identifiers are quoted: `env["1A"]`. */
+export function fieldPath(path: Path): string {
+  let text = "";
+  for (const key of path) {
+    if (typeof key === "number") text += `[${key}]`;
+    else if (/^[A-Za-z_$][\w$]*$/.test(String(key))) text += text === "" ? String(key) : `.${String(key)}`;
+    else text += `[${JSON.stringify(String(key).slice(0, 80))}]`;
+  }
+  return text;
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  let here = data;
+  for (const key of path) {
+    if (typeof here !== "object" || here === null) return undefined;
+    here = (here as Record<PropertyKey, unknown>)[key];
+  }
+  return here;
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "an array",
+  object: "an object",
+  record: "an object",
+};
+
+const UNIT: Readonly<Record<string, (n: number | bigint) => string>> = {
+  string: (n) => ` character${n === 1 ? "" : "s"} long`,
+  array: (n) => ` item${n === 1 ? "" : "s"} long`,
+  set: (n) => ` item${n === 1 ? "" : "s"} long`,
+};
+
+const unitOf = (origin: string, n: number | bigint): string => UNIT[origin]?.(n) ?? "";
+const quoted = (values: readonly unknown[]): string => values.map((value) => `\`${String(value)}\``).join(", ");
+
+/** Of a union's branches the one that came closest: fewest issues, then the deepest. */
+function closestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] {
+  const depth = (issues: readonly Issue[]): number => Math.max(0, ...issues.map((issue) => issue.path.length));
+  return [...branches].sort((a, b) => a.length - b.length || depth(b) - depth(a))[0] ?? [];
+}
+
+interface Described {
+  readonly path: Path;
+  /** What would be right, as the end of a sentence that starts with the field. */
+  readonly rule: string;
+}
+
+function describe(schema: z.ZodType, data: unknown, issue: Issue, base: Path): Described {
+  const path = [...base, ...issue.path];
+  switch (issue.code) {
+    case "invalid_type": {
+      const what = EXPECTED[issue.expected] ?? issue.expected;
+      return { path, rule: valueAt(data, path) === undefined ? `is required and must be ${what}` : `must be ${what}` };
+    }
+    case "invalid_value":
+      return { path, rule: `must be ${issue.values.length > 1 ? "one of " : ""}${quoted(issue.values)}` };
+    case "too_small":
+      return {
+        path,
+        rule: `must be ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}${unitOf(issue.origin, issue.minimum)}`,
+      };
+    case "too_big":
+      return {
+        path,
+        rule: `must be ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}${unitOf(issue.origin, issue.maximum)}`,
+      };
+    case "unrecognized_keys": {
+      const known = knownFields(schema, path);
+      const hint = known === null ? "" : `; known here: ${quoted(known)}`;
+      return { path: [...path, issue.keys[0] ?? ""], rule: `is not a known field${hint}` };
+    }
+    case "invalid_union": {
+      const closest = closestBranch(issue.errors)[0];
+      return closest === undefined ? { path, rule: "is not one of the allowed forms" } : describe(schema, data, closest, path);
+    }
+    case "invalid_key":
+    case "invalid_element":
+      return { path, rule: `has a name that ${issue.issues[0]?.message ?? "is not allowed"}` };
+    default:
+      return { path, rule: issue.message };
+  }
+}
+
+/** Whose data it was: names the thing when there is no field to name. */
+export type InputPart = "body" | "query" | "params";
+const WHOLE: Readonly<Record<InputPart, string>> = { body: "the body", query: "the query", params: "the path" };
+
+function invalid(part: InputPart, { path, rule }: Described): ApiError {
+  const field = fieldPath(path);
+  return field === ""
+    ? new ApiError("invalid_request", `${WHOLE[part]} ${rule}`)
+    : new ApiError("invalid_request", `\`${field}\` ${rule}`, { field });
+}
+
+/** What `parseInput` gives. */
+export type Parsed = { readonly value: unknown } | { readonly error: ApiError; readonly path: Path; readonly issue: Issue | null };
+
+/** Parses untrusted input; the error is `invalid_request` about the first field at fault and says what would be right. */
+export function parseInput(schema: z.ZodType, data: unknown, part: InputPart): Parsed {
+  const oversized = findOversizedArray(schema, data);
+  if (oversized !== null) {
+    const rule = `must be at most ${oversized.maximum} items long`;
+    return { error: invalid(part, { path: oversized.path, rule }), path: oversized.path, issue: null };
+  }
+  const result = schema.safeParse(data);
+  if (result.success) return { value: result.data };
+  const issue = result.error.issues[0];
+  if (issue === undefined) return { error: new ApiError("invalid_request", `${WHOLE[part]} is invalid`), path: [], issue: null };
+  return { error: invalid(part, describe(schema, data, issue, [])), path: issue.path, issue };
+}
