@@ -93,7 +93,7 @@ function emitDecision(asm: Assembler, decision: Decision): Label {
 }
 
 function emitRule(asm: Assembler, rule: ArgumentRule, no: Label): Label {
-  let yes = emitAction(asm, rule.then);
+  let yes = emitAction(asm, rule.action);
   for (const test of rule.when.toReversed()) yes = emitTest(asm, test, yes, no);
   return yes;
 }

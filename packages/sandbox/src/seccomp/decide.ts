@@ -22,7 +22,7 @@ export function decide(policy: SeccompPolicy, arch: SeccompArch, call: SystemCal
   const decision = policy.calls.get(name) ?? policy.unlisted;
   if (typeof decision === "string") return decision;
   const rule = decision.rules.find(({ when }) => when.every((test) => holds(test, call.args)));
-  return rule?.then ?? decision.otherwise;
+  return rule?.action ?? decision.otherwise;
 }
 
 function holds(test: ArgumentTest, args: readonly bigint[]): boolean {

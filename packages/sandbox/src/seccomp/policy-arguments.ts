@@ -69,7 +69,7 @@ const mknodMode = (arg: number): ArgumentRules => ({
   rules: [
     {
       when: [{ arg, bits: 32, mask: S_IFMT, in: [0n, S_IFREG, S_IFIFO, S_IFSOCK] }],
-      then: "allow",
+      action: "allow",
     },
   ],
   otherwise: "EPERM",
@@ -79,25 +79,25 @@ const mknodMode = (arg: number): ArgumentRules => ({
 export const ARGUMENT_RULES: Readonly<Record<string, ArgumentRules>> = {
   /** Threads and processes, but no namespaces. Flags are the first argument on both architectures. */
   clone: {
-    rules: [{ when: [{ arg: 0, bits: 64, mask: CLONE_NEW_NAMESPACES, in: [0n] }], then: "allow" }],
+    rules: [{ when: [{ arg: 0, bits: 64, mask: CLONE_NEW_NAMESPACES, in: [0n] }], action: "allow" }],
     otherwise: "EPERM",
   },
 
   /** The kernel reads 32 bits, so that a number with more set above them is the same request. */
   ioctl: {
-    rules: [{ when: [{ arg: 1, bits: 32, in: Object.values(TERMINAL_TRICKS) }], then: "EPERM" }],
+    rules: [{ when: [{ arg: 1, bits: 32, in: Object.values(TERMINAL_TRICKS) }], action: "EPERM" }],
     otherwise: "allow",
   },
 
   /** Older ABIs' quirks (mmap at 0, no address randomisation) make exploits easier. */
   personality: {
-    rules: [{ when: [{ arg: 0, bits: 32, in: PERSONALITIES }], then: "allow" }],
+    rules: [{ when: [{ arg: 0, bits: 32, in: PERSONALITIES }], action: "allow" }],
     otherwise: "EPERM",
   },
 
   /** EINVAL is what a kernel gives that does not know the option. */
   prctl: {
-    rules: [{ when: [{ arg: 0, bits: 32, in: Object.values(PROCESS_CONTROLS) }], then: "allow" }],
+    rules: [{ when: [{ arg: 0, bits: 32, in: Object.values(PROCESS_CONTROLS) }], action: "allow" }],
     otherwise: "EINVAL",
   },
 
@@ -108,36 +108,36 @@ export const ARGUMENT_RULES: Readonly<Record<string, ArgumentRules>> = {
    */
   socket: {
     rules: [
-      { when: [{ arg: 0, bits: 32, in: [AF_UNIX] }], then: "allow" },
+      { when: [{ arg: 0, bits: 32, in: [AF_UNIX] }], action: "allow" },
       {
         when: [
           { arg: 0, bits: 32, in: [AF_INET, AF_INET6] },
           { arg: 1, bits: 32, mask: SOCK_TYPE_MASK, in: [SOCK_STREAM, SOCK_DGRAM] },
           { arg: 2, bits: 32, in: Object.values(IP_PROTOCOLS) },
         ],
-        then: "allow",
+        action: "allow",
       },
       {
         when: [
           { arg: 0, bits: 32, in: [AF_INET, AF_INET6] },
           { arg: 1, bits: 32, mask: SOCK_TYPE_MASK, in: [SOCK_STREAM, SOCK_DGRAM] },
         ],
-        then: "EPROTONOSUPPORT",
+        action: "EPROTONOSUPPORT",
       },
       /** Raw sockets, and the old SOCK_PACKET that turns into AF_PACKET inside the kernel. */
-      { when: [{ arg: 0, bits: 32, in: [AF_INET, AF_INET6] }], then: "EPERM" },
+      { when: [{ arg: 0, bits: 32, in: [AF_INET, AF_INET6] }], action: "EPERM" },
       {
         when: [
           { arg: 0, bits: 32, in: [AF_NETLINK] },
           { arg: 2, bits: 32, in: [NETLINK_ROUTE] },
         ],
-        then: "allow",
+        action: "allow",
       },
     ],
     otherwise: "EAFNOSUPPORT",
   },
   socketpair: {
-    rules: [{ when: [{ arg: 0, bits: 32, in: [AF_UNIX] }], then: "allow" }],
+    rules: [{ when: [{ arg: 0, bits: 32, in: [AF_UNIX] }], action: "allow" }],
     otherwise: "EAFNOSUPPORT",
   },
 

@@ -26,7 +26,7 @@ export interface ArgumentTest {
 /** Applies when all tests are true. */
 export interface ArgumentRule {
   readonly when: readonly ArgumentTest[];
-  readonly then: Action;
+  readonly action: Action;
 }
 
 /** The first rule that applies decides; `otherwise` when none does. */
