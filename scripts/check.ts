@@ -7,7 +7,7 @@ import { ROOT, runSteps, type Step, type StepResult } from "./steps.ts";
 export const CHECKS: readonly Step[] = [
   { name: "lint", command: ["oxlint", "--type-aware"] },
   { name: "types", command: ["tsc", "-p", "tsconfig.json"] },
-  { name: "unused code", command: ["knip", "--no-progress"] },
+  { name: "unused code", command: ["knip", "--no-progress", "--no-config-hints"] },
   { name: "format", command: ["oxfmt", "--list-different", "."] },
   { name: "openapi.json", command: ["node", "scripts/openapi.ts", "--check"] },
   { name: "import rule", command: ["node", "scripts/import-rule.ts"] },
