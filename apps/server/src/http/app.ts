@@ -8,6 +8,7 @@ import { handleErrors, handleFrameworkError } from "./errors.ts";
 import { createFinishWatch } from "./finish-watch.ts";
 import { guardEveryRequest, requestId } from "./headers.ts";
 import { createKeyCache } from "./key-cache.ts";
+import { serveEvents } from "./routes/events.ts";
 import { serveOperations } from "./routes/operations.ts";
 import { servePlatform } from "./routes/platform.ts";
 import { serveRuns } from "./routes/runs.ts";
@@ -65,6 +66,7 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
   handleErrors(app);
 
   serveRuns(app, deps, watch);
+  serveEvents(app, deps);
   servePlatform(app, deps);
   serveOperations(app, deps);
   return app;
