@@ -80,11 +80,14 @@ if [ "$mode" = test ]; then
   needs="$needs javac:default-jdk-headless Rscript:r-base-core"
 fi
 
+# Tests of this script set BOOTSTRAP_SYSTEM_PATH to a folder of their own.
+system_path=${BOOTSTRAP_SYSTEM_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
+
 find_missing() {
   missing_commands=
   missing_packages=
   for need in $needs; do
-    if ! PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin command -v "${need%%:*}" >/dev/null 2>&1; then
+    if ! PATH=$system_path command -v "${need%%:*}" >/dev/null 2>&1; then
       missing_commands="$missing_commands ${need%%:*}"
       missing_packages="$missing_packages ${need#*:}"
     fi

@@ -7,9 +7,7 @@ import { fileURLToPath } from "node:url";
 /**
  * Compares the `packages` of package-lock.json with those of npm's own record of the installed tree.
  * A package that is left out for another platform is no difference.
- * @param {Record<string, {version?: string, link?: boolean, optional?: boolean, resolved?: string}>} wanted
- * @param {Record<string, {version?: string, link?: boolean, optional?: boolean, resolved?: string}>} installed
- * @returns {string[]} paths that are missing, extra or of another version
+ * Types: installed.d.mts.
  */
 export function differences(wanted, installed) {
   const names = new Set([...Object.keys(wanted), ...Object.keys(installed)]);

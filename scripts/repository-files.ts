@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { ROOT } from "./steps.ts";
 
 /** A text file of the repository; `path` is relative to its root, with `/`. */
@@ -9,14 +9,26 @@ export interface RepositoryFile {
   readonly text: string;
 }
 
-/** Every file that git tracks or would track, but not those deleted in the work tree. Sorted by path. */
-export function repositoryFiles(accept: (path: string) => boolean): RepositoryFile[] {
-  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+/** What git would list, or, in a copy without git, every file outside the folders that .gitignore names. */
+function listedPaths(): string[] {
+  const list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  // The clone may belong to another user than the one who runs the checks.
+  const git = spawnSync("git", ["-c", "safe.directory=*", ...list], {
     cwd: ROOT,
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
   });
-  const paths = [...new Set(listed.split("\0"))].filter((path) => path !== "" && accept(path)).toSorted();
+  if (git.status === 0) return [...new Set(git.stdout.split("\0"))].filter((path) => path !== "");
+  const ignored = /(^|\/)(node_modules|\.git|\.bootstrap|\.crucible|test-results|bench-results)(\/|$)/;
+  return readdirSync(ROOT, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .filter((path) => !ignored.test(path));
+}
+
+/** Every text file of the repository, but not those deleted in the work tree. Sorted by path. */
+export function repositoryFiles(accept: (path: string) => boolean): RepositoryFile[] {
+  const paths = listedPaths().filter(accept).toSorted();
   return paths.flatMap((path) => {
     try {
       return [{ path, text: readFileSync(join(ROOT, path), "utf8") }];
