@@ -26,6 +26,7 @@ describe("import rule", () => {
     ["contract to the sandbox", "packages/contract/src/a.ts", "@crucible/sandbox"],
     ["contract to an app by path", "packages/contract/src/a.ts", "../../../apps/server/src/index.ts"],
     ["cli to the server at start", "apps/cli/src/a.ts", "@crucible/server"],
+    ["a leaf to a step", "apps/server/src/log.ts", "./worker/loop.ts"],
     ["black-box test to an app", "test/acceptance/a.test.ts", "../../apps/server/src/index.ts"],
   ])("refuses %s", (_what, path, specifier) => {
     expect(from(path, `import { a } from "${specifier}";`)).toHaveLength(1);

@@ -12,8 +12,8 @@ interface Row {
 }
 
 const SERVER = "apps/server/src/";
-/** Leaves at the root of the server that hold types and log set-up, and import no step. */
-const SERVER_LEAVES = [`${SERVER}log.ts`, `${SERVER}metrics-types.ts`];
+/** Leaves at the root of the server: types, log set-up and pure values, which import no step. */
+const SERVER_LEAVES = ["log", "metrics-types", "empty-outcome"].map((name) => `${SERVER}${name}.ts`);
 
 /**
  * Who may import whom. Arrows follow the data: `http` and `worker` meet only in the database, and the executor
@@ -72,6 +72,7 @@ export const ROWS: readonly Row[] = [
   { from: `${SERVER}queue/`, may: [`${SERVER}store/`, `${SERVER}events/`, "packages/contract/", ...SERVER_LEAVES] },
   { from: `${SERVER}store/`, may: [`${SERVER}events/`, "packages/contract/", ...SERVER_LEAVES] },
   { from: `${SERVER}events/`, may: [`${SERVER}store/types.ts`, "packages/contract/", ...SERVER_LEAVES] },
+  ...SERVER_LEAVES.map((from) => ({ from, may: ["packages/contract/", ...SERVER_LEAVES] })),
   // main, compose and config wire the parts: they see all of the server.
   { from: SERVER, may: ["packages/contract/", "packages/sandbox/"] },
   { from: "test/acceptance/", may: ["packages/contract/"] },
