@@ -4,3 +4,8 @@ export * from "./piston.ts";
 export * from "./platform.ts";
 export * from "./routes.ts";
 export * from "./runs.ts";
+export * from "./client/client.ts";
+export { ClientError } from "./client/error.ts";
+export type { ClientErrorCode } from "./client/error.ts";
+export type { ReceivedEvent, RunEventsOptions } from "./client/run-events.ts";
+export type { CallOptions, ClientOptions, FetchFunction } from "./client/transport.ts";

@@ -31,6 +31,7 @@ export type EngineInfo = z.infer<typeof EngineInfo>;
 export const EngineList = z.object({ engines: z.array(EngineInfo) }).meta({ id: "EngineList" });
 
 export const Health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });
+export type Health = z.infer<typeof Health>;
 export const Readiness = z
   .object({
     status: z.enum(["ready", "not_ready"]),

@@ -7,7 +7,10 @@ import { SECURITY_HEADERS } from "./headers.ts";
 const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ["payload_too_large", "the body is larger than this server takes"],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ["unsupported_media_type", "send the body as application/json"],
-  FST_ERR_CTP_INVALID_JSON_BODY: ["malformed_json", "the body must be one valid JSON value, without `__proto__` or `constructor.prototype` keys"],
+  FST_ERR_CTP_INVALID_JSON_BODY: [
+    "malformed_json",
+    "the body must be one valid JSON value, without `__proto__` or `constructor.prototype` keys",
+  ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ["malformed_json", "the body is empty; send a JSON object"],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["invalid_request", "Content-Length does not match the body"],
   FST_ERR_BAD_URL: ["invalid_request", "the path is no valid URL"],
@@ -66,7 +69,9 @@ export function handleFrameworkError(error: unknown, request: FastifyRequest, re
 function createAllowFinder(app: FastifyInstance): (path: string) => string[] {
   const routes: { readonly method: string; readonly pattern: RegExp }[] = [];
   app.addHook("onRoute", ({ method, url }) => {
-    const pattern = new RegExp(`^${url.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/:\w+/g, "[^/]+")}$`);
+    const pattern = new RegExp(
+      `^${url.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/:\w+/g, "[^/]+")}$`,
+    );
     for (const one of [method].flat()) routes.push({ method: one, pattern });
   });
   return (path) => routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
@@ -79,7 +84,11 @@ export function handleErrors(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowFor(request.url.split("?", 1)[0] ?? "");
     if (allowed.length === 0) {
-      return sendError(new ApiError("not_found", isPistonPath(request.url) ? "Not Found" : "no such route; /docs lists them"), request, reply);
+      return sendError(
+        new ApiError("not_found", isPistonPath(request.url) ? "Not Found" : "no such route; /docs lists them"),
+        request,
+        reply,
+      );
     }
     reply.header("allow", allowed.join(", "));
     return sendError(new ApiError("method_not_allowed", `this route takes ${allowed.join(", ")}`), request, reply);

@@ -20,9 +20,15 @@ async function start(settings: Partial<HttpSettings> = {}) {
   await app.listen({ port: 0, host: "127.0.0.1" });
   closers.push(() => app.close());
   const base = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
-  const created = await app.inject({ method: "POST", url: "/api/v1/runs", headers: HEADERS, payload: { language: "python", code: "1" } });
+  const created = await app.inject({
+    method: "POST",
+    url: "/api/v1/runs",
+    headers: HEADERS,
+    payload: { language: "python", code: "1" },
+  });
   const { id } = created.json();
-  const listen = (headers: Record<string, string> = {}) => fetch(`${base}/api/v1/runs/${id}/events`, { headers: { ...HEADERS, ...headers } });
+  const listen = (headers: Record<string, string> = {}) =>
+    fetch(`${base}/api/v1/runs/${id}/events`, { headers: { ...HEADERS, ...headers } });
   return { ...parts, app, base, id: id as string, listen };
 }
 
@@ -31,7 +37,10 @@ const types = (text: string): string[] => [...text.matchAll(/^event: (.+)$/gm)].
 const at = new Date().toISOString();
 
 /** Reads until the text so far satisfies `done`, and gives it. */
-async function readUntil(reader: ReadableStreamDefaultReader<Uint8Array>, done: (text: string) => boolean): Promise<string> {
+async function readUntil(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  done: (text: string) => boolean,
+): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   while (!done(text)) {

@@ -30,7 +30,11 @@ export function createFinishWatch(bus: EventBus, reader: RunReader): FinishWatch
   const stop = bus.subscribe("*", ({ event }) => {
     if (event.type !== "run.finished") return;
     recent.add(event.runId);
-    if (recent.size > REMEMBERED) for (const oldest of recent) { recent.delete(oldest); break; }
+    if (recent.size > REMEMBERED)
+      for (const oldest of recent) {
+        recent.delete(oldest);
+        break;
+      }
     for (const wake of waiting.get(event.runId) ?? []) wake();
   });
 

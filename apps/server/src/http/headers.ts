@@ -35,7 +35,12 @@ export function isHostAllowed(header: string | undefined, allowed: readonly stri
   if (allowed === null) return true;
   const host = hostName(header);
   if (host === null) return false;
-  return host === "localhost" || host.endsWith(".localhost") || isIP(host) !== 0 || allowed.some((name) => name.toLowerCase() === host);
+  return (
+    host === "localhost" ||
+    host.endsWith(".localhost") ||
+    isIP(host) !== 0 ||
+    allowed.some((name) => name.toLowerCase() === host)
+  );
 }
 
 /** Sets the headers of every reply, and refuses foreign hosts before anything else is looked at. */
@@ -43,7 +48,10 @@ export function guardEveryRequest(app: FastifyInstance, allowedHosts: readonly s
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
     if (!isHostAllowed(request.headers.host, allowedHosts)) {
-      throw new ApiError("host_not_allowed", "this Host is not served here; the operator can allow it with CRUCIBLE_ALLOWED_HOSTS");
+      throw new ApiError(
+        "host_not_allowed",
+        "this Host is not served here; the operator can allow it with CRUCIBLE_ALLOWED_HOSTS",
+      );
     }
   });
 }

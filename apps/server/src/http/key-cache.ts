@@ -8,7 +8,11 @@ const MAX_KEYS = 1024;
  * remembered: a new key works at once, a revoked one stops within `ttlMs`. Keys are held as SHA-256 digests;
  * looking a digest up by map leaks no timing that helps to guess a key.
  */
-export function createKeyCache(keys: KeyReader, ttlMs: number, now: () => number = performance.now.bind(performance)): KeyReader {
+export function createKeyCache(
+  keys: KeyReader,
+  ttlMs: number,
+  now: () => number = performance.now.bind(performance),
+): KeyReader {
   const known = new Map<string, { readonly info: ApiKeyInfo; readonly until: number }>();
   return {
     async verify(key) {
@@ -19,7 +23,11 @@ export function createKeyCache(keys: KeyReader, ttlMs: number, now: () => number
       const info = await keys.verify(key);
       if (info === null) return null;
       known.set(digest, { info, until: now() + ttlMs });
-      if (known.size > MAX_KEYS) for (const oldest of known.keys()) { known.delete(oldest); break; }
+      if (known.size > MAX_KEYS)
+        for (const oldest of known.keys()) {
+          known.delete(oldest);
+          break;
+        }
       return info;
     },
   };

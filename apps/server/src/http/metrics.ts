@@ -29,15 +29,28 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
   const registers = [register];
   if (sources.processMetrics !== false) collectDefaultMetrics({ register });
 
-  const accepted = new Counter({ name: "crucible_runs_accepted_total", help: "Runs accepted.", labelNames: ["language"], registers });
+  const accepted = new Counter({
+    name: "crucible_runs_accepted_total",
+    help: "Runs accepted.",
+    labelNames: ["language"],
+    registers,
+  });
   const finished = new Counter({
     name: "crucible_runs_finished_total",
     help: "Runs that ended, by outcome.",
     labelNames: ["status", "language", "engine"],
     registers,
   });
-  const refused = new Counter({ name: "crucible_queue_full_total", help: "Submissions refused because the queue was full.", registers });
-  const requeued = new Counter({ name: "crucible_runs_requeued_total", help: "Runs given back to the queue.", registers });
+  const refused = new Counter({
+    name: "crucible_queue_full_total",
+    help: "Submissions refused because the queue was full.",
+    registers,
+  });
+  const requeued = new Counter({
+    name: "crucible_runs_requeued_total",
+    help: "Runs given back to the queue.",
+    registers,
+  });
   const wait = new Histogram({
     name: "crucible_queue_wait_seconds",
     help: "From acceptance to the start of the attempt that ended the run.",
@@ -79,7 +92,10 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     registers,
     async collect() {
       this.reset();
-      await sources.queueDepth().then((depth) => this.set(depth), () => this.set(Number.NaN));
+      await sources.queueDepth().then(
+        (depth) => this.set(depth),
+        () => this.set(Number.NaN),
+      );
     },
   });
   new Gauge({
@@ -90,7 +106,8 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     async collect() {
       this.reset();
       const engines = await sources.engines().catch(() => []);
-      for (const { engine, isolation, available, allowed } of engines) this.set({ engine, isolation }, available && allowed ? 1 : 0);
+      for (const { engine, isolation, available, allowed } of engines)
+        this.set({ engine, isolation }, available && allowed ? 1 : 0);
     },
   });
 

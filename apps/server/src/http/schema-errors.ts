@@ -82,7 +82,9 @@ function describe(schema: z.ZodType, data: unknown, issue: Issue, base: Path): D
     }
     case "invalid_union": {
       const closest = closestBranch(issue.errors)[0];
-      return closest === undefined ? { path, rule: "is not one of the allowed forms" } : describe(schema, data, closest, path);
+      return closest === undefined
+        ? { path, rule: "is not one of the allowed forms" }
+        : describe(schema, data, closest, path);
     }
     case "invalid_key":
     case "invalid_element":
@@ -104,7 +106,9 @@ function invalid(part: InputPart, { path, rule }: Described): ApiError {
 }
 
 /** What `parseInput` gives. */
-export type Parsed = { readonly value: unknown } | { readonly error: ApiError; readonly path: Path; readonly issue: Issue | null };
+export type Parsed =
+  | { readonly value: unknown }
+  | { readonly error: ApiError; readonly path: Path; readonly issue: Issue | null };
 
 /** Parses untrusted input; the error is `invalid_request` about the first field at fault and says what would be right. */
 export function parseInput(schema: z.ZodType, data: unknown, part: InputPart): Parsed {
@@ -116,6 +120,7 @@ export function parseInput(schema: z.ZodType, data: unknown, part: InputPart): P
   const result = schema.safeParse(data);
   if (result.success) return { value: result.data };
   const issue = result.error.issues[0];
-  if (issue === undefined) return { error: new ApiError("invalid_request", `${WHOLE[part]} is invalid`), path: [], issue: null };
+  if (issue === undefined)
+    return { error: new ApiError("invalid_request", `${WHOLE[part]} is invalid`), path: [], issue: null };
   return { error: invalid(part, describe(schema, data, issue, [])), path: issue.path, issue };
 }

@@ -7,7 +7,9 @@ interface SchemaDef {
   readonly element?: z.ZodType;
   readonly shape?: Readonly<Record<string, z.ZodType>>;
   readonly valueType?: z.ZodType;
-  readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string; readonly maximum?: number } } }[];
+  readonly checks?: readonly {
+    readonly _zod: { readonly def: { readonly check: string; readonly maximum?: number } };
+  }[];
 }
 
 const defOf = (schema: z.ZodType): SchemaDef => schema._zod.def as unknown as SchemaDef;

@@ -31,7 +31,12 @@ export interface ServeOptions {
 }
 
 /** Registers a route of the contract: parsed by its schemas, and its reply checked and written by them. */
-export function serve<N extends RouteName>(app: FastifyInstance, name: N, handler: Handler<N>, options: ServeOptions = {}): void {
+export function serve<N extends RouteName>(
+  app: FastifyInstance,
+  name: N,
+  handler: Handler<N>,
+  options: ServeOptions = {},
+): void {
   const route: RouteSpec = ROUTES[name];
   const statuses = Object.entries(route.responses);
   const response = Object.fromEntries(statuses.filter(([, schema]) => typeof schema !== "string"));

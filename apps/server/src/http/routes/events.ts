@@ -9,7 +9,9 @@ import { serve } from "../serve.ts";
 function lastSeq(header: string | string[] | undefined): number {
   if (header === undefined || header === "") return 0;
   if (typeof header === "string" && /^\d{1,15}$/.test(header)) return Number(header);
-  throw new ApiError("invalid_request", "Last-Event-ID must be the `id` of an event of this run", { field: "Last-Event-ID" });
+  throw new ApiError("invalid_request", "Last-Event-ID must be the `id` of an event of this run", {
+    field: "Last-Event-ID",
+  });
 }
 
 /** Server-Sent Events of a run. Open streams end when the server stops: listeners resume elsewhere by Last-Event-ID. */

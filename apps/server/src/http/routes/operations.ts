@@ -25,13 +25,31 @@ export function serveOperations(app: FastifyInstance, deps: HttpDeps): void {
 
   serve(app, "readiness", async ({ reply }) => {
     const [database, queue, engine] = await Promise.all([
-      check("database", async () => { await deps.reader.ping(); return "answers"; }, deps),
-      check("queue", async () => { await deps.queueReady(); return "answers"; }, deps),
-      check("engine", async () => {
-        const usable = (await deps.catalog()).engines.filter(({ available, allowed }) => available && allowed);
-        if (usable.length === 0) throw new Error("no engine is available and allowed");
-        return usable.map(({ engine: name, isolation }) => `${name} (${isolation})`).join(", ");
-      }, deps),
+      check(
+        "database",
+        async () => {
+          await deps.reader.ping();
+          return "answers";
+        },
+        deps,
+      ),
+      check(
+        "queue",
+        async () => {
+          await deps.queueReady();
+          return "answers";
+        },
+        deps,
+      ),
+      check(
+        "engine",
+        async () => {
+          const usable = (await deps.catalog()).engines.filter(({ available, allowed }) => available && allowed);
+          if (usable.length === 0) throw new Error("no engine is available and allowed");
+          return usable.map(({ engine: name, isolation }) => `${name} (${isolation})`).join(", ");
+        },
+        deps,
+      ),
     ]);
     const ready = database.ok && queue.ok && engine.ok;
     reply.code(ready ? 200 : 503);

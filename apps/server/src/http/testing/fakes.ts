@@ -17,7 +17,8 @@ export function memoryBus(): EventBus & { listeners(): number } {
   const listeners = new Map<string, Set<(message: BusMessage) => void>>();
   return {
     publish(message) {
-      for (const topic of [message.event.runId, "*"]) for (const listener of [...(listeners.get(topic) ?? [])]) listener(message);
+      for (const topic of [message.event.runId, "*"])
+        for (const listener of [...(listeners.get(topic) ?? [])]) listener(message);
     },
     subscribe(topic, listener) {
       const here = listeners.get(topic) ?? new Set();
@@ -33,8 +34,16 @@ export function memoryBus(): EventBus & { listeners(): number } {
 
 const MiB = 1024 * 1024;
 const LIMITS = {
-  wallTimeMs: 300_000, cpuTimeMs: 300_000, cpus: 8, memoryBytes: 4096 * MiB, pids: 1024,
-  stdoutBytes: 16 * MiB, stderrBytes: 16 * MiB, fileSizeBytes: 1024 * MiB, diskBytes: 1024 * MiB, openFiles: 4096,
+  wallTimeMs: 300_000,
+  cpuTimeMs: 300_000,
+  cpus: 8,
+  memoryBytes: 4096 * MiB,
+  pids: 1024,
+  stdoutBytes: 16 * MiB,
+  stderrBytes: 16 * MiB,
+  fileSizeBytes: 1024 * MiB,
+  diskBytes: 1024 * MiB,
+  openFiles: 4096,
 };
 
 /** Python, C++ and JavaScript on one engine. */
@@ -47,8 +56,15 @@ export const TEST_CATALOG: OfferedCatalog = {
   ],
   engines: [
     {
-      engine: "bubblewrap", isolation: "namespace", available: true, allowed: true, isDefault: true,
-      version: "0.8.0", reason: null, fix: null, belts: [{ name: "seccomp", on: true, detail: "allow-list" }],
+      engine: "bubblewrap",
+      isolation: "namespace",
+      available: true,
+      allowed: true,
+      isDefault: true,
+      version: "0.8.0",
+      reason: null,
+      fix: null,
+      belts: [{ name: "seccomp", on: true, detail: "allow-list" }],
     },
   ],
   maxLimits: LIMITS,
@@ -57,12 +73,28 @@ export const TEST_CATALOG: OfferedCatalog = {
 /** An outcome of a program that printed `hello` and ended well. */
 export function outcome(change: Partial<Outcome> = {}): Outcome {
   return {
-    status: "exited", exitCode: 0, signal: null,
-    stdout: "hello\n", stdoutEncoding: "utf8", stdoutTruncated: false,
-    stderr: "", stderrEncoding: "utf8", stderrTruncated: false,
-    wallMs: 12.4, cpuMs: 8.2, peakMemoryBytes: 9_000_000, limitsHit: [],
-    engine: "bubblewrap", isolation: "namespace", languageVersion: "3.11.2", reason: null, setupMs: 3, limits: LIMITS,
-    compile: null, violations: [], ...change,
+    status: "exited",
+    exitCode: 0,
+    signal: null,
+    stdout: "hello\n",
+    stdoutEncoding: "utf8",
+    stdoutTruncated: false,
+    stderr: "",
+    stderrEncoding: "utf8",
+    stderrTruncated: false,
+    wallMs: 12.4,
+    cpuMs: 8.2,
+    peakMemoryBytes: 9_000_000,
+    limitsHit: [],
+    engine: "bubblewrap",
+    isolation: "namespace",
+    languageVersion: "3.11.2",
+    reason: null,
+    setupMs: 3,
+    limits: LIMITS,
+    compile: null,
+    violations: [],
+    ...change,
   };
 }
 
@@ -101,8 +133,17 @@ export function memoryRuns(bus: EventBus): MemoryRuns {
   const accept = (request: RunRequest): Run => {
     const id = `run_${String(runs.size + 1).padStart(26, "0")}`;
     const run: Run = {
-      id, status: "queued", language: request.language, isolation: request.isolation ?? null, priority: request.priority,
-      labels: request.labels, attempt: 0, createdAt: iso(), startedAt: null, finishedAt: null, outcome: null,
+      id,
+      status: "queued",
+      language: request.language,
+      isolation: request.isolation ?? null,
+      priority: request.priority,
+      labels: request.labels,
+      attempt: 0,
+      createdAt: iso(),
+      startedAt: null,
+      finishedAt: null,
+      outcome: null,
     };
     runs.set(id, run);
     state.requests.push(request);
@@ -158,7 +199,14 @@ export function memoryRuns(bus: EventBus): MemoryRuns {
       return numbered;
     },
     output(runId, stream, text) {
-      const event: RunEvent = { type: "run.output", runId, at: iso(), step: "run", stream, data: Buffer.from(text).toString("base64") };
+      const event: RunEvent = {
+        type: "run.output",
+        runId,
+        at: iso(),
+        step: "run",
+        stream,
+        data: Buffer.from(text).toString("base64"),
+      };
       bus.publish({ seq: null, event });
     },
     finish(runId, result = outcome()) {
