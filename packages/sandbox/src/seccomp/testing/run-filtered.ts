@@ -8,6 +8,7 @@ export interface FilteredRun {
   readonly stderr: string;
 }
 
+const BWRAP = "bwrap";
 export const PYTHON = "/usr/bin/python3";
 
 /** Where the test's own Node is inside: its real place may be hidden under /tmp. */
@@ -24,7 +25,7 @@ const BASE_ARGS = [
 export function whyNoFilteredRuns(): string | null {
   if (process.platform !== "linux" || process.arch !== "x64") return "needs Linux on x86-64";
   if (!existsSync(PYTHON)) return `needs ${PYTHON}`;
-  const tried = spawnSync("bwrap", [...BASE_ARGS, "true"], { encoding: "utf8" });
+  const tried = spawnSync(BWRAP, [...BASE_ARGS, "true"], { encoding: "utf8" });
   if (tried.error !== undefined) return `needs bubblewrap: ${tried.error.message}`;
   return tried.status === 0 ? null : `bubblewrap does not work here: ${tried.stderr.trim()}`;
 }
@@ -36,7 +37,7 @@ export async function runFiltered(
   stdin = "",
 ): Promise<FilteredRun> {
   const seccomp = filter === null ? [] : ["--seccomp", "3"];
-  const child = spawn("bwrap", [...BASE_ARGS, ...seccomp, "--", ...argv], {
+  const child = spawn(BWRAP, [...BASE_ARGS, ...seccomp, "--", ...argv], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
   });
   const filterPipe = child.stdio[3];

@@ -1,0 +1,176 @@
+import { closeSync, openSync } from "node:fs";
+import type { Duplex, Readable } from "node:stream";
+import type { RunGroup } from "../cgroup/types.ts";
+import { LAUNCHER_FDS } from "../launcher/script.ts";
+import type { Pipe, SlotPipes } from "../process/fifo.ts";
+import { startChild } from "../process/spawn.ts";
+import type { Child, ChildFd } from "../process/spawn.ts";
+import type { RunningSandbox } from "../run/supervise.ts";
+import type { SourceFile } from "../types.ts";
+import { INSIDE } from "./layout.ts";
+
+/** What one sandbox is started from. */
+export interface StartOptions {
+  readonly bwrap: string;
+  /** Everything up to the program files. */
+  readonly args: readonly string[];
+  /** Everything after them. */
+  readonly argsAfter: readonly string[];
+  /** The launcher's argv. */
+  readonly command: readonly string[];
+  readonly files: readonly SourceFile[];
+  /** Becomes a file inside; empty makes none. */
+  readonly stdin: Uint8Array;
+  readonly compiles: boolean;
+  readonly filterPath: string;
+  readonly pipes: SlotPipes;
+  readonly uid: number | undefined;
+  readonly group: RunGroup | null;
+}
+
+/** Set up, in its control group, and waiting for `release`. */
+export interface StartedSandbox {
+  readonly sandbox: RunningSandbox;
+  /** Lets the launcher begin. */
+  release(): void;
+  /** Closes what is still open on our side. */
+  close(): void;
+}
+
+/** The sandbox could not be set up: bwrap's own words, or the system's. */
+export interface StartFailure {
+  readonly failure: string;
+  /** The bwrap program itself could not be executed. */
+  readonly missing: boolean;
+}
+
+/** First line of `--json-status-fd`: `{ "child-pid": 123, … }`. */
+const CHILD_PID = /"child-pid": (\d+)/;
+/** What bwrap says of itself goes to the program's standard error; more than this is not bwrap. */
+const MESSAGE_LIMIT_BYTES = 4_096;
+
+function childPid(status: Duplex): Promise<number | null> {
+  return new Promise((resolve) => {
+    let text = "";
+    status.on("data", (chunk: Buffer) => {
+      text += chunk.toString("latin1");
+      const match = CHILD_PID.exec(text);
+      if (match?.[1] !== undefined) resolve(Number(match[1]));
+    });
+    status.once("close", () => resolve(null));
+  });
+}
+
+/** What is left to read of a stream that nobody has listened to yet. */
+export async function readMessage(stream: Readable): Promise<string> {
+  let text = "";
+  try {
+    for await (const chunk of stream) {
+      text += String(chunk);
+      if (text.length > MESSAGE_LIMIT_BYTES) break;
+    }
+  } catch {
+    return text;
+  }
+  return text.trim().slice(0, MESSAGE_LIMIT_BYTES);
+}
+
+function killSandbox(child: Child, innerPid: number | null): void {
+  // The first process inside takes the whole pid namespace with it, and bwrap ends when that is done.
+  // It is bwrap's unreaped child until then, so its number cannot have been given to another.
+  if (innerPid !== null) {
+    try {
+      process.kill(innerPid, "SIGKILL");
+      return;
+    } catch {
+      // Already gone.
+    }
+  }
+  child.kill("SIGKILL");
+}
+
+/** Starts bwrap with the program's files on pipes, and puts what it starts into the control group. */
+export async function startSandbox(options: StartOptions): Promise<StartedSandbox | StartFailure> {
+  const fds: ChildFd[] = [];
+  const addFd = (fd: ChildFd): number => fds.push(fd) - 1;
+  using cleanup = new DisposableStack();
+  const opened: Pipe[] = [];
+  const openPipe = (open: () => Pipe): Pipe => {
+    const pipe = open();
+    opened.push(pipe);
+    cleanup.defer(() => pipe.closeChildEnd());
+    return pipe;
+  };
+
+  const stdout = openPipe(() => options.pipes.stdout());
+  const stderr = openPipe(() => options.pipes.stderr());
+  addFd("null");
+  addFd(stdout.childFd);
+  addFd(stderr.childFd);
+  for (const wanted of [LAUNCHER_FDS.status, LAUNCHER_FDS.control]) {
+    if (addFd("pipe") !== wanted) throw new Error("launcher descriptors out of order");
+  }
+  if (options.compiles) {
+    addFd("pipe");
+    addFd("pipe");
+  }
+  const filterFd = openSync(options.filterPath, "r");
+  cleanup.defer(() => closeSync(filterFd));
+  const args = [...options.args];
+  const statusIndex = addFd("pipe");
+  const blockIndex = addFd("pipe");
+  args.push("--json-status-fd", `${statusIndex}`, "--block-fd", `${blockIndex}`, "--seccomp", `${addFd(filterFd)}`);
+  const contents = options.files.map((file) => ({ path: `${INSIDE.cwd}/${file.path}`, content: file.content }));
+  if (options.stdin.length > 0) contents.push({ path: INSIDE.stdin, content: options.stdin });
+  const fileIndexes = contents.map(({ path }) => {
+    const index = addFd("pipe");
+    args.push("--perms", "0755", "--file", `${index}`, path);
+    return index;
+  });
+  args.push(...options.argsAfter, ...options.command);
+
+  const child = startChild({ command: options.bwrap, args, fds, env: {}, cwd: "/", ...(options.uid === undefined ? {} : { uid: options.uid }) });
+  cleanup.dispose();
+  if (child.pid === undefined) {
+    for (const pipe of opened) pipe.ours.destroy();
+    const end = await child.ended;
+    return { failure: end.kind === "not_started" ? end.error.message : "bwrap did not start", missing: true };
+  }
+  for (const [position, index] of fileIndexes.entries()) child.stream(index).end(contents[position]?.content);
+
+  const status = child.stream(statusIndex);
+  const innerPid = await childPid(status);
+  const ended = child.ended.then(() => undefined);
+  const fail = async (reason: string): Promise<StartFailure> => {
+    killSandbox(child, innerPid);
+    const [message] = await Promise.all([readMessage(stderr.ours), ended]);
+    for (const pipe of opened) pipe.ours.destroy();
+    return { failure: message === "" ? reason : message, missing: false };
+  };
+  if (innerPid === null) return fail("bwrap ended before it had made the sandbox");
+  try {
+    options.group?.add(innerPid);
+  } catch (error) {
+    return fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
+  }
+  return {
+    sandbox: {
+      status: child.stream(LAUNCHER_FDS.status),
+      control: child.stream(LAUNCHER_FDS.control),
+      stdout: stdout.ours,
+      stderr: stderr.ours,
+      compileOutput: options.compiles
+        ? { stdout: child.stream(LAUNCHER_FDS.compileStdout), stderr: child.stream(LAUNCHER_FDS.compileStderr) }
+        : null,
+      group: options.group,
+      kill: () => killSandbox(child, innerPid),
+      ended,
+    },
+    release: () => {
+      child.stream(blockIndex).end("1");
+    },
+    close: () => {
+      for (const pipe of opened) pipe.ours.destroy();
+    },
+  };
+}

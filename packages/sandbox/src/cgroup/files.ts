@@ -1,0 +1,55 @@
+import { readFileSync, rmdirSync, writeFileSync } from "node:fs";
+
+/** Control files are tiny and in memory: synchronous access costs 10-50 µs, a thread-pool trip more. */
+export function readNumber(path: string): number | null {
+  try {
+    const value = Number(readFileSync(path, "utf8"));
+    return Number.isFinite(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A `key value` line of a flat-keyed control file. */
+export function readKey(path: string, key: string): number | null {
+  try {
+    for (const line of readFileSync(path, "utf8").split("\n")) {
+      if (line.startsWith(`${key} `)) return Number(line.slice(key.length + 1));
+    }
+  } catch {
+    return null;
+  }
+  return null;
+}
+
+export function readPids(path: string): number[] {
+  try {
+    return readFileSync(path, "utf8").split("\n").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+export function write(path: string, value: string | number): void {
+  writeFileSync(path, String(value));
+}
+
+/** False when the control file does not exist here (say, no swap accounting) or refuses. */
+export function tryWrite(path: string, value: string | number): boolean {
+  try {
+    write(path, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** True when the directory is gone. */
+export function tryRmdir(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}

@@ -1,0 +1,138 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { readKey, readNumber, readPids, tryRmdir, tryWrite, write } from "./files.ts";
+import type { Hierarchy } from "./hierarchies.ts";
+import type { GroupUsage, RunGroup } from "./types.ts";
+
+/** Processor time is handed out in slices of this length. */
+const CPU_PERIOD_US = 100_000;
+/** A group that cannot be emptied in this time is reported, not waited for for ever. */
+const DESTROY_DEADLINE_MS = 5_000;
+
+interface Place {
+  readonly dir: string;
+  readonly hierarchy: Hierarchy;
+}
+
+/** v1 mounts hold the controllers they name; a v2 mount holds those handed down to us. */
+const holds = (place: Place, controller: string): boolean => place.hierarchy.controllers.includes(controller);
+
+function limitPlace(place: Place, memoryBytes: number, pids: number, cpus: number): void {
+  const quotaUs = Math.max(1_000, Math.round(cpus * CPU_PERIOD_US));
+  const { dir } = place;
+  if (place.hierarchy.version === 2) {
+    if (holds(place, "memory")) {
+      write(join(dir, "memory.max"), memoryBytes);
+      tryWrite(join(dir, "memory.swap.max"), 0);
+      tryWrite(join(dir, "memory.oom.group"), 1);
+    }
+    if (holds(place, "pids")) write(join(dir, "pids.max"), pids);
+    if (holds(place, "cpu")) write(join(dir, "cpu.max"), `${quotaUs} ${CPU_PERIOD_US}`);
+    return;
+  }
+  if (holds(place, "memory")) {
+    // memory+swap must never be below memory: lowering goes swap last, raising goes swap first.
+    const raising = (readNumber(join(dir, "memory.limit_in_bytes")) ?? 0) < memoryBytes;
+    const both = join(dir, "memory.memsw.limit_in_bytes");
+    if (raising) tryWrite(both, memoryBytes);
+    write(join(dir, "memory.limit_in_bytes"), memoryBytes);
+    if (!raising) tryWrite(both, memoryBytes);
+  }
+  if (holds(place, "pids")) write(join(dir, "pids.max"), pids);
+  if (holds(place, "cpu")) {
+    tryWrite(join(dir, "cpu.cfs_period_us"), CPU_PERIOD_US);
+    write(join(dir, "cpu.cfs_quota_us"), quotaUs);
+  }
+}
+
+function usageOf(places: readonly Place[]): GroupUsage {
+  let cpuMs: number | null = null;
+  let peakMemoryBytes: number | null = null;
+  let tmpfsBytes: number | null = null;
+  let oomKills = 0;
+  let refusedForks = 0;
+  for (const place of places) {
+    const at = (file: string): string => join(place.dir, file);
+    const isV2 = place.hierarchy.version === 2;
+    if (isV2) {
+      const usec = readKey(at("cpu.stat"), "usage_usec");
+      if (usec !== null) cpuMs ??= usec / 1_000;
+    } else if (holds(place, "cpuacct")) {
+      const ns = readNumber(at("cpuacct.usage"));
+      if (ns !== null) cpuMs = ns / 1e6;
+    }
+    if (holds(place, "memory")) {
+      peakMemoryBytes = readNumber(at(isV2 ? "memory.peak" : "memory.max_usage_in_bytes"));
+      tmpfsBytes = readKey(at("memory.stat"), "shmem");
+      oomKills += readKey(at(isV2 ? "memory.events" : "memory.oom_control"), "oom_kill") ?? 0;
+    }
+    if (holds(place, "pids")) refusedForks += readKey(at("pids.events"), "max") ?? 0;
+  }
+  return { cpuMs, peakMemoryBytes, tmpfsBytes, oomKills, refusedForks };
+}
+
+function killAll(places: readonly Place[]): number {
+  let left = 0;
+  for (const place of places) {
+    if (place.hierarchy.version === 2) tryWrite(join(place.dir, "cgroup.kill"), 1);
+    for (const pid of readPids(join(place.dir, "cgroup.procs"))) {
+      left += 1;
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself in between.
+      }
+    }
+  }
+  return left;
+}
+
+/** Kills what is inside, then removes the directories; tries again while processes are still dying. */
+async function destroyPlaces(places: readonly Place[]): Promise<void> {
+  const deadline = performance.now() + DESTROY_DEADLINE_MS;
+  for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
+    const left = killAll(places);
+    if (left === 0 && places.every((place) => tryRmdir(place.dir))) return;
+    if (performance.now() > deadline) {
+      throw new Error(`control group not empty after ${DESTROY_DEADLINE_MS} ms: ${places.map((p) => p.dir).join(", ")}`);
+    }
+    await delay(waitMs);
+  }
+}
+
+/** Makes the run's directory in every hierarchy. */
+export function createGroup(parents: readonly { dir: string; hierarchy: Hierarchy }[], name: string): RunGroup {
+  const places: Place[] = [];
+  try {
+    for (const parent of parents) {
+      const dir = join(parent.dir, name);
+      mkdirSync(dir);
+      places.push({ dir, hierarchy: parent.hierarchy });
+    }
+  } catch (error) {
+    for (const place of places) tryRmdir(place.dir);
+    throw error;
+  }
+  return {
+    add: (pid) => {
+      for (const place of places) write(join(place.dir, "cgroup.procs"), pid);
+    },
+    limit: ({ memoryBytes, pids, cpus }) => {
+      for (const place of places) limitPlace(place, memoryBytes, pids, cpus);
+    },
+    usage: () => usageOf(places),
+    resetPeak: () => {
+      for (const place of places) {
+        if (place.hierarchy.version === 1 && holds(place, "memory")) tryWrite(join(place.dir, "memory.max_usage_in_bytes"), 0);
+      }
+    },
+    pids: () => [...new Set(places.flatMap((place) => readPids(join(place.dir, "cgroup.procs"))))],
+    destroy: () => destroyPlaces(places),
+  };
+}
+
+/** For the clean-up of another instance's leftovers. */
+export function destroyDirectories(dirs: readonly string[], version: 1 | 2): Promise<void> {
+  return destroyPlaces(dirs.map((dir) => ({ dir, hierarchy: { version, controllers: [], base: dir } })));
+}

@@ -1,0 +1,48 @@
+import type { Limits } from "../types.ts";
+
+/** Counters of one group; null where the host does not keep them. */
+export interface GroupUsage {
+  readonly cpuMs: number | null;
+  readonly peakMemoryBytes: number | null;
+  /** Content of tmpfs files charged to the group. */
+  readonly tmpfsBytes: number | null;
+  /** Processes that the kernel killed because the group was out of memory. */
+  readonly oomKills: number;
+  /** Forks refused because of the pids limit. */
+  readonly refusedForks: number;
+}
+
+/** The control group of one run. */
+export interface RunGroup {
+  /** Moves one process in; its later children follow. */
+  add(pid: number): void;
+  /** Sets memory, pids and cpu; called again between the compile and the run step. */
+  limit(limits: Pick<Limits, "memoryBytes" | "pids" | "cpus">): void;
+  usage(): GroupUsage;
+  /** Starts the peak afresh where the kernel can (v1); else the peak covers all steps. */
+  resetPeak(): void;
+  /** Host pids inside, now. */
+  pids(): number[];
+  /** Ends everything inside and removes the group; resolves when both have happened. */
+  destroy(): Promise<void>;
+}
+
+/** Which limits the host's control groups can hold for us. */
+export interface CgroupBelts {
+  readonly memory: boolean;
+  readonly pids: boolean;
+  readonly cpu: boolean;
+  readonly cpuUsage: boolean;
+  /** `cgroup.kill` ends a whole group at once (v2 only). */
+  readonly kill: boolean;
+  /** For people: which hierarchies, or why none. */
+  readonly detail: string;
+}
+
+export interface CgroupHost extends Disposable {
+  readonly belts: CgroupBelts;
+  /** Makes a group below ours. `name` is unique among the running ones. */
+  create(name: string): RunGroup;
+  /** Removes our own (empty) parent groups. */
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,80 @@
+import type { Limits } from "../types.ts";
+
+/** Descriptors that the launcher finds open. 0-2 belong to the program. */
+export const LAUNCHER_FDS = { status: 3, control: 4, compileStdout: 5, compileStderr: 6 } as const;
+
+/** Single quotes protect everything but themselves (POSIX shell, 2.2.2). */
+const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+
+/**
+ * Resource limits as the second belt behind control groups. They bind each process, not the sum.
+ * One option a call: dash takes no more. `-p` is RLIMIT_NPROC in dash, `-u` in bash and busybox.
+ */
+function ulimits(limits: Limits, options: ScriptOptions): string {
+  const cpuSeconds = Math.max(1, Math.ceil(limits.cpuTimeMs / 1000));
+  // POSIX, ulimit: blocks of 512 bytes.
+  const fileBlocks = Math.floor(limits.fileSizeBytes / 512);
+  const lines = [
+    "ulimit -c 0",
+    `ulimit -n ${limits.openFiles}`,
+    `ulimit -S -t ${cpuSeconds}`,
+    `ulimit -H -t ${cpuSeconds + 1}`,
+    `ulimit -f ${fileBlocks}`,
+  ];
+  if (options.limitProcesses) lines.push(`ulimit ${options.processFlag} ${limits.pids + 1}`);
+  // Without a memory group: data segment and private writable mappings of each process (setrlimit(2), RLIMIT_DATA).
+  if (options.limitData) lines.push(`ulimit -d ${Math.ceil(limits.memoryBytes / 1024)}`);
+  return lines.join("; ");
+}
+
+export interface ScriptOptions {
+  /** Which option of this shell's `ulimit` sets RLIMIT_NPROC. */
+  readonly processFlag: "-p" | "-u";
+  /** Off where all processes of the user count (a server that runs under one uid). */
+  readonly limitProcesses: boolean;
+  /** On where no control group holds memory. */
+  readonly limitData: boolean;
+}
+
+export interface LauncherPlan {
+  /** Null when the language has no compile step. */
+  readonly compile: { readonly argv: readonly string[]; readonly limits: Limits } | null;
+  readonly runLimits: Limits;
+  /** The program's own variables: set for it alone, after the limits, so that they cannot touch the launcher. */
+  readonly env: Readonly<Record<string, string>>;
+  /** File that becomes standard input; null is /dev/null. */
+  readonly stdinPath: string | null;
+  /** Directories whose fill level tells "disk full" apart from an ordinary failure. */
+  readonly writableDirs: readonly string[];
+}
+
+/**
+ * The shell script that runs inside as the sandbox's first process; the program's argv is its `"$@"`.
+ *
+ * It exists because a parent outside sees only bwrap's exit code, in which `exit 139` and SIGSEGV look
+ * alike: the shell reports the signal on its own stderr, which here is the status descriptor. It also sets
+ * rlimits (Node cannot), and waits between compile and run while the limits are changed from outside.
+ * Protocol, one line each: `compiled CODE`, `ran CODE`, answered by `go` or `check`.
+ * Everything it says can be forged by the program, so it decides nothing but the program's own exit status.
+ */
+export function launcherScript(plan: LauncherPlan, options: ScriptOptions): string {
+  const closed = "3>&- 4>&- 5>&- 6>&- 7>&-";
+  const lines = ["exec 7>&2 2>&3"];
+  if (plan.compile !== null) {
+    const argv = plan.compile.argv.map(quote).join(" ");
+    lines.push(
+      `(exec </dev/null >&5 2>&6 ${closed}; ${ulimits(plan.compile.limits, options)}; exec ${argv})`,
+      `c=$?; echo "compiled $c" >&3; exec 5>&- 6>&-; read -r go <&4; [ "$go" = go ] || exit 0`,
+    );
+  }
+  const assignments = Object.entries(plan.env).map(([name, value]) => quote(`${name}=${value}`));
+  const env = assignments.length === 0 ? "" : `/usr/bin/env ${assignments.join(" ")} `;
+  const where = plan.writableDirs.map(quote).join(" ");
+  const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
+  lines.push(
+    `(exec <${quote(plan.stdinPath ?? "/dev/null")} 2>&7 ${closed}; ${ulimits(plan.runLimits, options)}; exec ${env}"$@")`,
+    `c=$?; exec 1>&3 7>&-; times; echo "ran $c"; read -r go <&4; [ "$go" = check ] || exit 0`,
+    `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full {} +; echo checked`,
+  );
+  return lines.join("\n");
+}

@@ -1,0 +1,60 @@
+import { chmodSync, chownSync, closeSync, constants, openSync, rmSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { runTool } from "./spawn.ts";
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
+
+/** Our end as a stream, the child's end as a descriptor that `closeChildEnd` gives up after the spawn. */
+export interface Pipe {
+  readonly ours: Socket;
+  readonly childFd: number;
+  closeChildEnd(): void;
+}
+
+/**
+ * Named pipes of one slot, each used for one run at a time.
+ *
+ * Node's own pipes to a child are socket pairs, and a socket cannot be opened through /dev/stdin,
+ * /dev/stdout or /dev/stderr (ENXIO), which programs do (`open("/dev/stdin")`, `echo x > /dev/stderr`).
+ * A FIFO can. The kernel drops what is left in it when its last end closes, so nothing crosses runs.
+ * Standard input is a file inside instead: opening a FIFO whose writer has finished would wait for ever.
+ */
+export interface SlotPipes {
+  stdout(): Pipe;
+  stderr(): Pipe;
+}
+
+function openPipe(path: string): Pipe {
+  const ourFd = openSync(path, O_RDONLY | O_NONBLOCK);
+  // The child's end must block like any ordinary pipe; with our end open this returns at once.
+  const childFd = openSync(path, O_WRONLY);
+  const ours = new Socket({ fd: ourFd, readable: true, writable: false });
+  ours.on("error", () => undefined);
+  return { ours, childFd, closeChildEnd: () => closeSync(childFd) };
+}
+
+/**
+ * Makes the FIFOs of all slots with one `mkfifo`.
+ * @param owner host uid by slot, so that the program may reopen its own ends; undefined leaves ours.
+ * @throws Error when `mkfifo` fails.
+ */
+export async function createSlotPipes(dir: string, slots: number, owner: (slot: number) => number | undefined): Promise<SlotPipes[]> {
+  const names = ["stdout", "stderr"] as const;
+  const path = (slot: number, name: (typeof names)[number]): string => join(dir, `${slot}.${name}`);
+  const all = Array.from({ length: slots }, (_, slot) => names.map((name) => path(slot, name))).flat();
+  for (const file of all) rmSync(file, { force: true });
+  const made = await runTool("mkfifo", ["-m", "600", ...all], 10_000);
+  if (!made.ok) throw new Error(`mkfifo failed in ${dir}: ${made.stderr}`);
+  return Array.from({ length: slots }, (_, slot) => {
+    const uid = owner(slot);
+    for (const name of names) {
+      if (uid !== undefined) chownSync(path(slot, name), uid, uid);
+      chmodSync(path(slot, name), 0o600);
+    }
+    return {
+      stdout: () => openPipe(path(slot, "stdout")),
+      stderr: () => openPipe(path(slot, "stderr")),
+    };
+  });
+}

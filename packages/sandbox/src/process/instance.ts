@@ -1,0 +1,31 @@
+import { readFileSync, readlinkSync } from "node:fs";
+
+/** Field 22 of /proc/PID/stat: together with the pid it names one process until the next boot. */
+function startTime(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid").replace(/\D/g, "");
+  } catch {
+    return "0";
+  }
+}
+
+/** `p<pid>-<start time>-<pid namespace>`: marks what this process makes on the host, for a later one to judge. */
+export function instanceName(): string {
+  return `p${process.pid}-${startTime(process.pid) ?? "0"}-${pidNamespace()}`;
+}
+
+/** True when the process that made something of this name is certainly gone. */
+export function isAbandoned(name: string): boolean {
+  const match = /^p(\d+)-(\d+)-(\d+)$/.exec(name);
+  if (match === null || match[3] !== pidNamespace()) return false;
+  return startTime(Number(match[1])) !== match[2];
+}

@@ -1,0 +1,49 @@
+import type { Readable } from "node:stream";
+
+/** Collects a stream up to a limit; what comes after is read no further. */
+export interface Tap {
+  /** What was kept, at most the limit. */
+  bytes(): Uint8Array;
+  readonly truncated: boolean;
+  /** The stream has ended, failed, or been closed at the limit. */
+  readonly done: Promise<void>;
+  /** Stops reading now. */
+  close(): void;
+}
+
+/**
+ * @param limitBytes kept at most; `onLimit` is called once when the program writes more.
+ * @param onChunk each kept piece, as it comes.
+ */
+export function tap(stream: Readable, limitBytes: number, onChunk: (bytes: Uint8Array) => void, onLimit: () => void): Tap {
+  const chunks: Uint8Array[] = [];
+  let kept = 0;
+  let truncated = false;
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  stream.on("data", (chunk: Buffer) => {
+    if (truncated) return;
+    const room = limitBytes - kept;
+    const piece = chunk.length > room ? chunk.subarray(0, room) : chunk;
+    if (piece.length > 0) {
+      chunks.push(piece);
+      kept += piece.length;
+      onChunk(piece);
+    }
+    if (chunk.length > room) {
+      truncated = true;
+      // Killed first: a program that sees its pipe break would still get to write about it.
+      onLimit();
+      stream.destroy();
+    }
+  });
+  // `close` follows `end`, an error and destroy() alike.
+  stream.once("close", () => resolve());
+  return {
+    bytes: () => Buffer.concat(chunks),
+    get truncated() {
+      return truncated;
+    },
+    done,
+    close: () => stream.destroy(),
+  };
+}

@@ -1,0 +1,95 @@
+import { SpecError } from "../errors.ts";
+import { findLanguage, LANGUAGES } from "../languages/table.ts";
+import type { CommandContext, InstalledLanguage } from "../languages/types.ts";
+import { DEFAULT_COMPILE_LIMITS, DEFAULT_LIMITS, resolveLimits } from "../limits.ts";
+import type { LimitBounds } from "../limits.ts";
+import type { Limits, RunSpec, SourceFile } from "../types.ts";
+import { checkFiles } from "./files.ts";
+
+/** A checked spec, with every default filled in. */
+export interface RunPlan {
+  readonly language: InstalledLanguage;
+  readonly files: readonly SourceFile[];
+  readonly entry: string;
+  readonly args: readonly string[];
+  readonly stdin: Uint8Array;
+  readonly env: Readonly<Record<string, string>>;
+  readonly limits: Limits;
+  /** Null for languages that run from source. */
+  readonly compileLimits: Limits | null;
+}
+
+/** Command lines for the places where an engine puts things. */
+export interface Commands {
+  readonly compile: readonly string[] | null;
+  readonly run: readonly string[];
+}
+
+/** execve(2): one string may have 128 KiB, all together are bounded by the stack; far below both. */
+const MAX_ARG_BYTES = 64 * 1024;
+const MAX_ARGS_BYTES = 512 * 1024;
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function checkStrings(field: string, values: readonly string[]): void {
+  let total = 0;
+  for (const value of values) {
+    const bytes = Buffer.byteLength(value);
+    total += bytes + 1;
+    if (value.includes("\0")) throw new SpecError("invalid_field", field, `${field} must not hold NUL`);
+    if (bytes > MAX_ARG_BYTES) throw new SpecError("invalid_field", field, `${field}: one value has over ${MAX_ARG_BYTES} bytes`);
+  }
+  if (total > MAX_ARGS_BYTES) throw new SpecError("invalid_field", field, `${field} has over ${MAX_ARGS_BYTES} bytes`);
+}
+
+/** @throws SpecError for everything that is wrong with the spec; nothing is started before. */
+export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], bounds: LimitBounds): RunPlan {
+  const language = findLanguage(installed, spec.language);
+  if (language === undefined) {
+    const known = findLanguage(LANGUAGES, spec.language);
+    throw known === undefined
+      ? new SpecError("unknown_language", "language", `unknown language ${JSON.stringify(spec.language)}`)
+      : new SpecError("language_not_installed", "language", `${known.name} is not installed here; Debian: apt-get install ${known.debianPackage}`);
+  }
+  checkFiles(spec.files);
+  const entry = spec.entry ?? spec.files[0]?.path ?? "";
+  if (!spec.files.some((file) => file.path === entry)) {
+    throw new SpecError("invalid_field", "entry", `entry ${JSON.stringify(entry)} is none of the files`);
+  }
+  checkStrings("args", spec.args ?? []);
+  const env = spec.env ?? {};
+  for (const name of Object.keys(env)) {
+    if (!ENV_NAME.test(name)) throw new SpecError("invalid_field", `env.${name}`, `env.${name} is not a variable name`);
+  }
+  checkStrings("env", Object.values(env));
+  const compiled = language.definition.compile !== undefined;
+  return {
+    language,
+    files: spec.files,
+    entry,
+    args: spec.args ?? [],
+    stdin: spec.stdin ?? new Uint8Array(),
+    env,
+    limits: resolveLimits(spec.limits, DEFAULT_LIMITS, bounds, "limits"),
+    compileLimits: compiled ? resolveLimits(spec.compileLimits, DEFAULT_COMPILE_LIMITS, bounds, "compileLimits") : null,
+  };
+}
+
+/** @param toolPath where a tool of the host is seen from inside; default: the same path. */
+export function commandsOf(plan: RunPlan, buildDir: string, toolPath: (path: string) => string = (path) => path): Commands {
+  const { definition, toolPaths } = plan.language;
+  const context = (limits: Limits): CommandContext => ({
+    entry: plan.entry,
+    files: plan.files.map((file) => file.path),
+    buildDir,
+    limits,
+    tool: (name) => {
+      const path = toolPaths[name];
+      if (path === undefined) throw new Error(`language table: ${definition.name} has no tool ${name}`);
+      return toolPath(path);
+    },
+  });
+  return {
+    compile: plan.compileLimits === null ? null : (definition.compile?.(context(plan.compileLimits)) ?? null),
+    run: [...definition.run(context(plan.limits)), ...plan.args],
+  };
+}

@@ -1,0 +1,190 @@
+import type { Readable, Writable } from "node:stream";
+import type { RunGroup } from "../cgroup/types.ts";
+import { readStatus } from "../launcher/status.ts";
+import type { LauncherMessage } from "../launcher/status.ts";
+import { tap } from "../process/tap.ts";
+import type { Tap } from "../process/tap.ts";
+import type { Limits, OutputChunk, RunOptions, StepResult } from "../types.ts";
+import { classify } from "./classify.ts";
+import type { StepEvidence } from "./classify.ts";
+import { watchStep } from "./step-watch.ts";
+import type { StepWatch, StopStatus } from "./step-watch.ts";
+
+/** A sandbox whose launcher is running, as every launcher-based engine hands it over. */
+export interface RunningSandbox {
+  readonly status: Readable;
+  readonly control: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Null without a compile step. */
+  readonly compileOutput: { readonly stdout: Readable; readonly stderr: Readable } | null;
+  readonly group: RunGroup | null;
+  /** Ends everything inside; may be called more than once. */
+  kill(): void;
+  /** Everything inside has ended. */
+  readonly ended: Promise<void>;
+}
+
+export interface StepPlan {
+  readonly compileLimits: Limits | null;
+  readonly runLimits: Limits;
+  /** Program files, bytes: tmpfs content that is there before the program writes anything. */
+  readonly filesBytes: number;
+}
+
+export interface Supervised {
+  readonly compile: StepResult | null;
+  /** Null when the compile step failed. */
+  readonly run: StepResult | null;
+  readonly statusFlooded: boolean;
+}
+
+/** Output can lag behind the death of its writers by a read or two, never by this much. */
+const DRAIN_DEADLINE_MS = 2_000;
+
+interface Step {
+  readonly name: OutputChunk["step"];
+  readonly limits: Limits;
+  readonly watch: StepWatch;
+  readonly stdout: Tap;
+  readonly stderr: Tap;
+  readonly before: { readonly cpuMs: number | null; readonly oomKills: number; readonly refusedForks: number };
+  wallMs: number | null;
+  report: Extract<LauncherMessage, { kind: "compiled" | "ran" }> | null;
+  full: { diskFull: boolean; fileFull: boolean };
+}
+
+async function drained(taps: readonly Tap[]): Promise<void> {
+  const late = setTimeout(() => {
+    for (const one of taps) one.close();
+  }, DRAIN_DEADLINE_MS);
+  await Promise.all(taps.map((one) => one.done));
+  clearTimeout(late);
+}
+
+/** Drives one sandbox through its steps and never throws: every end is a value. */
+export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options: RunOptions): Promise<Supervised> {
+  const { group } = sandbox;
+  let stopped: StopStatus | null = null;
+  let current: Step;
+
+  const stop = (status: StopStatus): void => {
+    stopped ??= status;
+    current.wallMs ??= current.watch.elapsedMs();
+    sandbox.kill();
+  };
+  const begin = (name: Step["name"], limits: Limits, out: Readable, err: Readable): Step => {
+    const onChunk = (stream: "stdout" | "stderr") => (bytes: Uint8Array) => options.onOutput?.({ step: name, stream, bytes });
+    const usage = group?.usage();
+    return {
+      name,
+      limits,
+      watch: watchStep(limits, group, stop),
+      stdout: tap(out, limits.stdoutBytes, onChunk("stdout"), () => stop("output_exceeded")),
+      stderr: tap(err, limits.stderrBytes, onChunk("stderr"), () => stop("output_exceeded")),
+      before: { cpuMs: usage?.cpuMs ?? null, oomKills: usage?.oomKills ?? 0, refusedForks: usage?.refusedForks ?? 0 },
+      wallMs: null,
+      report: null,
+      full: { diskFull: false, fileFull: false },
+    };
+  };
+  const result = (step: Step): StepResult => {
+    const usage = group?.usage() ?? null;
+    const cpuMs = usage?.cpuMs == null ? (step.report?.childCpuMs ?? null) : usage.cpuMs - (step.before.cpuMs ?? 0);
+    const evidence: StepEvidence = {
+      stopped,
+      report: step.report,
+      ...step.full,
+      stdoutTruncated: step.stdout.truncated,
+      stderrTruncated: step.stderr.truncated,
+      cpuMs,
+      group:
+        usage === null
+          ? null
+          : { oomKills: usage.oomKills - step.before.oomKills, refusedForks: usage.refusedForks - step.before.refusedForks },
+    };
+    return {
+      ...classify(evidence, step.limits),
+      stdout: step.stdout.bytes(),
+      stderr: step.stderr.bytes(),
+      stdoutTruncated: step.stdout.truncated,
+      stderrTruncated: step.stderr.truncated,
+      wallMs: step.wallMs ?? step.watch.elapsedMs(),
+      cpuMs,
+      peakMemoryBytes: usage?.peakMemoryBytes ?? null,
+    };
+  };
+
+  // A file can only have hit a limit if the tmpfs holds that much: saves two processes on most failures.
+  const mayBeFull = (step: Step): boolean => {
+    const bytes = group?.usage().tmpfsBytes ?? null;
+    const least = Math.min(step.limits.diskBytes, step.limits.fileSizeBytes) - plan.filesBytes;
+    return bytes === null || bytes >= least * 0.9;
+  };
+
+  let compile: Step | null = null;
+  let compileResult: StepResult | null = null;
+  if (plan.compileLimits !== null && sandbox.compileOutput !== null) {
+    group?.limit(plan.compileLimits);
+    compile = begin("compile", plan.compileLimits, sandbox.compileOutput.stdout, sandbox.compileOutput.stderr);
+    current = compile;
+  } else {
+    group?.limit(plan.runLimits);
+    current = begin("run", plan.runLimits, sandbox.stdout, sandbox.stderr);
+  }
+
+  const finishCompile = async (step: Step): Promise<void> => {
+    await drained([step.stdout, step.stderr]);
+    compileResult = result(step);
+    if (compileResult.status !== "exited" || compileResult.exitCode !== 0 || stopped !== null) {
+      sandbox.control.end("stop\n");
+      return;
+    }
+    try {
+      group?.limit(plan.runLimits);
+      group?.resetPeak();
+    } catch {
+      // The compiler left more in memory than the program may have: the run cannot start within its limit.
+      sandbox.control.end("stop\n");
+      return;
+    }
+    current = begin("run", plan.runLimits, sandbox.stdout, sandbox.stderr);
+    sandbox.control.write("go\n");
+  };
+
+  const onMessage = (message: LauncherMessage): void => {
+    const step = current;
+    if (message.kind === "checked") {
+      step.full = { diskFull: message.diskFull, fileFull: message.fileFull };
+      return;
+    }
+    if (step.report !== null || (message.kind === "compiled") !== (step.name === "compile")) return;
+    step.report = message;
+    step.wallMs = step.watch.elapsedMs();
+    step.watch.stop();
+    if (step.name === "compile") void finishCompile(step);
+    else sandbox.control.end(message.code !== 0 && mayBeFull(step) ? "check\n" : "bye\n");
+  };
+  let statusFlooded = false;
+  const statusClosed = new Promise<void>((resolve) => {
+    readStatus(sandbox.status, onMessage, (flooded) => {
+      statusFlooded = flooded;
+      if (flooded) sandbox.kill();
+      resolve();
+    });
+  });
+
+  const onAbort = (): void => stop("cancelled");
+  if (options.signal?.aborted === true) onAbort();
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  await sandbox.ended;
+  options.signal?.removeEventListener("abort", onAbort);
+  await statusClosed;
+  current.watch.stop();
+  await drained([current.stdout, current.stderr]);
+
+  if (compile !== null && current === compile) {
+    return { compile: compileResult ?? result(compile), run: null, statusFlooded };
+  }
+  return { compile: compileResult, run: result(current), statusFlooded };
+}

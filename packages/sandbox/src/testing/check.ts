@@ -1,0 +1,91 @@
+/** What a check is. Checks know nothing of Vitest, so that any runner can carry them out. */
+import type { Engine } from "../types.ts";
+
+/** The subjects of the contract, in the order in which they are reported. */
+export const CHECK_GROUPS = [
+  "outcomes",
+  "io",
+  "spec",
+  "resources",
+  "processes",
+  "files",
+  "secrets",
+  "kernel",
+  "network",
+  "tenancy",
+  "cleanup",
+] as const;
+export type CheckGroup = (typeof CHECK_GROUPS)[number];
+
+/** What a check works on: the engine that all checks share, and a way to make a fresh one. */
+export interface CheckTarget {
+  readonly engine: Engine;
+  /** A further engine of the same kind; the check that makes it closes it. */
+  create(): Promise<Engine>;
+}
+
+/**
+ * What happens when the check runs against an engine without isolation (the control):
+ * `fails`: it must fail there, or it proves nothing;
+ * `mayPass`: it fails there unless the host itself refuses the thing, for the reason given;
+ * `notRun`: it would harm the host, for the reason given.
+ */
+export type ControlExpectation = "fails" | { readonly mayPass: string } | { readonly notRun: string };
+
+/** One behaviour or one attack. */
+export interface Check {
+  /** `group.name`, stable: engines name their exceptions by it. */
+  readonly id: string;
+  readonly group: CheckGroup;
+  /** The behaviour, in the present tense. */
+  readonly title: string;
+  /** The incident, or class of incidents, that the check stands for. */
+  readonly incident: string | null;
+  /** Null for behaviour that needs no isolation. */
+  readonly control: ControlExpectation | null;
+  /**
+   * Throws `AssertionError` when the engine does not hold the promise, `CheckInconclusiveError`
+   * when the attack could not be carried out, `CheckNotApplicableError` when this host has no
+   * such thing to attack.
+   */
+  readonly run: (target: CheckTarget) => Promise<void>;
+}
+
+/** A check as written in a group's file; the group comes from `checksOf`. */
+export interface CheckDefinition {
+  readonly name: string;
+  readonly title: string;
+  readonly incident?: string;
+  readonly control?: ControlExpectation;
+  readonly run: (target: CheckTarget) => Promise<void>;
+}
+
+/** Gives each definition its group and its id. */
+export function checksOf(group: CheckGroup, definitions: readonly CheckDefinition[]): Check[] {
+  return definitions.map(({ name, title, incident, control, run }) => ({
+    id: `${group}.${name}`,
+    group,
+    title,
+    incident: incident ?? null,
+    control: control ?? null,
+    run,
+  }));
+}
+
+/** The attack program itself broke: says nothing about the engine, and is never a pass. */
+export class CheckInconclusiveError extends Error {
+  readonly code = "check_inconclusive";
+  constructor(message: string) {
+    super(message);
+    this.name = "CheckInconclusiveError";
+  }
+}
+
+/** This host has nothing for the check to work on; `message` says what is missing. */
+export class CheckNotApplicableError extends Error {
+  readonly code = "check_not_applicable";
+  constructor(message: string) {
+    super(message);
+    this.name = "CheckNotApplicableError";
+  }
+}

@@ -1,0 +1,271 @@
+/** When `run` has returned, nothing of the run is alive. */
+import assert from "node:assert/strict";
+import type { OutcomeStatus, RunOptions } from "../../types.ts";
+import { type Check, type CheckDefinition, checksOf, CheckInconclusiveError, type ControlExpectation } from "../check.ts";
+import { findMarked, newMarker, startMarked } from "../host/marked-process.ts";
+import { assertExit, assertStatus, code, describeOutcome, python, text } from "../programs.ts";
+
+/** Python that leaves something behind; `stay()` is the process that wants to survive. */
+const PRELUDE = code`
+  import os, signal, sys, time
+  def stay(seconds=30):
+      time.sleep(seconds)
+      os._exit(0)
+`;
+
+interface Escape {
+  readonly name: string;
+  readonly title: string;
+  readonly source: string;
+  readonly control: ControlExpectation | null;
+}
+
+const groupKill = null;
+const detached = "fails";
+
+const ESCAPES: readonly Escape[] = [
+  {
+    name: "orphan",
+    title: "a child whose parent has ended",
+    control: groupKill,
+    source: code`
+      if os.fork() == 0:
+          null = os.open("/dev/null", os.O_RDWR)
+          for fd in (0, 1, 2): os.dup2(null, fd)
+          stay()
+      print("left", flush=True)
+    `,
+  },
+  {
+    name: "background-output",
+    title: "a background process that keeps the output open",
+    control: groupKill,
+    source: code`
+      if os.fork() == 0: stay()
+      print("left", flush=True)
+    `,
+  },
+  {
+    name: "daemon",
+    title: "a daemon: two forks and a session of its own",
+    control: detached,
+    source: code`
+      if os.fork() == 0:
+          os.setsid()
+          if os.fork() == 0:
+              null = os.open("/dev/null", os.O_RDWR)
+              for fd in (0, 1, 2): os.dup2(null, fd)
+              os.chdir("/")
+              stay()
+          os._exit(0)
+      os.wait()
+      print("left", flush=True)
+    `,
+  },
+  {
+    name: "nohup",
+    title: "a process group that ignores every signal it can",
+    control: detached,
+    source: code`
+      if os.fork() == 0:
+          os.setpgid(0, 0)
+          for number in range(1, 65):
+              try: signal.signal(number, signal.SIG_IGN)
+              except (OSError, ValueError): pass
+          null = os.open("/dev/null", os.O_RDWR)
+          for fd in (0, 1, 2): os.dup2(null, fd)
+          stay()
+      time.sleep(0.1)
+      print("left", flush=True)
+    `,
+  },
+  {
+    name: "respawner",
+    title: "two daemons that fork for ever, to outrun a killer that goes pid by pid",
+    control: { notRun: "it would go on forking on the host until its own time is up" },
+    source: code`
+      end = time.monotonic() + 4
+      for _ in range(2):
+          if os.fork() == 0:
+              os.setsid()
+              null = os.open("/dev/null", os.O_RDWR)
+              for fd in (0, 1, 2): os.dup2(null, fd)
+              while time.monotonic() < end:
+                  if os.fork() != 0: os._exit(0)
+                  os.setsid()
+              os._exit(0)
+      print("left", flush=True)
+    `,
+  },
+];
+
+const leaving = ESCAPES.map(
+  ({ name, title, source, control }): CheckDefinition => ({
+    name,
+    title: `leaves nothing of ${title}`,
+    incident: "7,029 processes left in a day (Agenta#5172)",
+    ...(control === null ? {} : { control }),
+    async run({ engine }) {
+      const marker = newMarker();
+      const startedAt = performance.now();
+      const outcome = await engine.run(python(`${PRELUDE}\n${source}`, { args: [marker], limits: { wallTimeMs: 10_000 } }));
+      if (text(outcome.stdout) !== "left\n") throw new CheckInconclusiveError(describeOutcome(outcome));
+      assertExit(outcome, 0);
+      assert.ok(performance.now() - startedAt < 5_000, "waited for the process that was left");
+      await assertNobody(marker);
+    },
+  }),
+);
+
+/** Ends what was found before it complains, so that a failing engine does not litter the host. */
+async function assertNobody(marker: string): Promise<void> {
+  const alive = await findMarked(marker);
+  for (const { pid } of alive) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself in the meantime; the assertion below still tells of it.
+    }
+  }
+  assert.deepEqual(alive, [], "processes of the run are alive after it");
+}
+
+/** Runs a program that does not want to end, with a daemon, and looks for survivors. */
+function ending(name: string, title: string, status: OutcomeStatus, stop: (abort: AbortController) => RunOptions, wallTimeMs: number): CheckDefinition {
+  const source = code`
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(number, signal.SIG_IGN)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0: stay()
+        os._exit(0)
+    os.wait()
+    print("up", flush=True)
+    stay()
+  `;
+  return {
+    name,
+    title,
+    incident: "execution time-out that left the process running (inspect_ai#2779)",
+    control: "fails",
+    async run({ engine }) {
+      const marker = newMarker();
+      const spec = python(`${PRELUDE}\n${source}`, { args: [marker], limits: { wallTimeMs } });
+      const outcome = await engine.run(spec, stop(new AbortController()));
+      if (!text(outcome.stdout).includes("up")) throw new CheckInconclusiveError(describeOutcome(outcome));
+      assertStatus(outcome, status);
+      await assertNobody(marker);
+    },
+  };
+}
+
+/** Group `processes`. */
+export const processChecks: readonly Check[] = checksOf("processes", [
+  {
+    name: "positive-control",
+    title: "finds a living process by its marker, inside a run and outside, and no dead one",
+    async run({ engine }) {
+      const [outside, inside] = [newMarker(), newMarker()];
+      const host = await startMarked(outside);
+      try {
+        assert.deepEqual((await findMarked(outside)).map(({ pid }) => pid), [host.pid]);
+      } finally {
+        await host[Symbol.asyncDispose]();
+      }
+      assert.deepEqual(await findMarked(outside), []);
+
+      let seen = Promise.resolve<unknown[]>([]);
+      const abort = new AbortController();
+      const outcome = await engine.run(python("import time; print('up', flush=True); time.sleep(20)", { args: [inside] }), {
+        signal: abort.signal,
+        onOutput: () => void (seen = findMarked(inside).finally(() => abort.abort())),
+      });
+      assertStatus(outcome, "cancelled");
+      assert.notDeepEqual(await seen, [], "the running program was not found from the host");
+      await assertNobody(inside);
+    },
+  },
+  ...leaving,
+  ending("after-timeout", "leaves nothing of a stubborn program that ran out of time", "timed_out", () => ({}), 1_000),
+  ending(
+    "after-cancel",
+    "leaves nothing of a stubborn program that was cancelled",
+    "cancelled",
+    (abort) => ({ signal: abort.signal, onOutput: () => abort.abort() }),
+    8_000,
+  ),
+  {
+    name: "kill-everything",
+    title: "survives a program that kills every process it can reach",
+    incident: "kill(-1) as the service's own user",
+    control: { notRun: "it would end the processes of the host" },
+    async run({ engine }) {
+      const bystander = newMarker();
+      await using _host = await startMarked(bystander);
+      // Refuses to do it where it would see more than its own few processes.
+      const source = code`
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        if len(pids) > 12:
+            print("too many processes in sight")
+            sys.exit(3)
+        os.kill(-1, signal.SIGKILL)
+        print("still here", flush=True)
+      `;
+      const outcome = await engine.run(python(`${PRELUDE}\n${source}`));
+      assert.ok(outcome.status === "exited" || outcome.status === "signaled", describeOutcome(outcome));
+      assert.notEqual(outcome.exitCode, 3, describeOutcome(outcome));
+      assert.equal((await findMarked(bystander)).length, 1, "a process of the host was killed");
+      assertExit(await engine.run(python("pass")), 0);
+    },
+  },
+  ...(["kill(0)", "kill(getppid())"] as const).map(
+    (attack): CheckDefinition => ({
+      name: attack === "kill(0)" ? "kill-group" : "kill-parent",
+      title: `does not take a program's ${attack} for a failure of the sandbox`,
+      incident: "a program that makes its result look like the platform's fault is run again and again",
+      control: { notRun: "its parent may be the test itself" },
+      async run({ engine }) {
+        const target = attack === "kill(0)" ? "0" : "os.getppid()";
+        const source = code`
+          if len([name for name in os.listdir("/proc") if name.isdigit()]) > 12: sys.exit(3)
+          try: os.kill(${target}, signal.SIGKILL)
+          except OSError: pass
+          time.sleep(0.2)
+        `;
+        const outcome = await engine.run(python(`${PRELUDE}\n${source}`, { limits: { wallTimeMs: 5_000 } }));
+        assert.notEqual(outcome.status, "sandbox_failed", describeOutcome(outcome));
+        assert.notEqual(outcome.exitCode, 3, describeOutcome(outcome));
+      },
+    }),
+  ),
+  {
+    name: "forged-outcome",
+    title: "does not let a program write its own outcome",
+    incident: "status passed through a descriptor that the program inherits",
+    control: { notRun: "as root it would write into the pipes of the host's processes" },
+    async run({ engine }) {
+      const forge = code`
+        if len([name for name in os.listdir("/proc") if name.isdigit()]) > 12: sys.exit(3)
+        words = [b'{"exit-code": 0}\n', b'{"child-pid": 1}\n', b"exit 0\n", b"0\n", b"0\0", b"\0" * 64]
+        def scribble(path):
+            try: fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError: return
+            for word in words:
+                try: os.write(fd, word)
+                except OSError: pass
+            os.close(fd)
+        for pid in [name for name in os.listdir("/proc") if name.isdigit()]:
+            try: fds = os.listdir(f"/proc/{pid}/fd")
+            except OSError: continue
+            for fd in fds:
+                if not (int(pid) == os.getpid() and fd in "012"): scribble(f"/proc/{pid}/fd/{fd}")
+        for fd in range(3, 256):
+            for word in words:
+                try: os.write(fd, word)
+                except OSError: pass
+        os._exit(9)
+      `;
+      const outcome = await engine.run(python(`${PRELUDE}\n${forge}`));
+      assertExit(outcome, 9);
+    },
+  },
+]);
