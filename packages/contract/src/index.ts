@@ -9,3 +9,5 @@ export { ClientError } from "./client/error.ts";
 export type { ClientErrorCode } from "./client/error.ts";
 export type { ReceivedEvent, RunEventsOptions } from "./client/run-events.ts";
 export type { CallOptions, ClientOptions, FetchFunction } from "./client/transport.ts";
+export { openApiDocument } from "./openapi/document.ts";
+export type { JsonSchema, OpenApiDocument, Operation, Parameter, ResponseObject } from "./openapi/types.ts";

@@ -41,7 +41,9 @@ const limitFields = {
 export const Limits = z.object(limitFields).meta({ id: "Limits" });
 export type Limits = z.infer<typeof Limits>;
 export const LimitsRequest = z.strictObject(limitFields).partial().meta({ id: "LimitsRequest" });
-export const LimitName = z.enum(Object.keys(limitFields) as [keyof typeof limitFields, ...(keyof typeof limitFields)[]]);
+export const LimitName = z.enum(
+  Object.keys(limitFields) as [keyof typeof limitFields, ...(keyof typeof limitFields)[]],
+);
 
 export const FileInput = z
   .strictObject({
@@ -59,7 +61,10 @@ export const IsolationRequest = z
   .meta({ id: "IsolationRequest" });
 export type IsolationRequest = z.infer<typeof IsolationRequest>;
 
-const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a shell variable name").max(128);
+const envName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a shell variable name")
+  .max(128);
 const noNul = (text: string): boolean => !text.includes("\0");
 const argument = z.string().max(65_536).refine(noNul, "must not hold NUL");
 
@@ -151,13 +156,25 @@ export type Run = z.infer<typeof Run>;
 export const RunSummary = z
   .object({
     ...Run.omit({ outcome: true }).shape,
-    outcome: Outcome.pick({ status: true, exitCode: true, signal: true, engine: true, isolation: true, wallMs: true }).nullable(),
+    outcome: Outcome.pick({
+      status: true,
+      exitCode: true,
+      signal: true,
+      engine: true,
+      isolation: true,
+      wallMs: true,
+    }).nullable(),
   })
   .meta({ id: "RunSummary" });
 export type RunSummary = z.infer<typeof RunSummary>;
 
 /** `?wait=true`: answer when the run has finished, or after 60 s with the run as it is. */
-export const CreateRunQuery = z.strictObject({ wait: z.stringbool().default(false) });
+export const CreateRunQuery = z.strictObject({
+  wait: z
+    .stringbool()
+    .default(false)
+    .meta({ type: "boolean", default: false, description: "Answer when the run has finished." }),
+});
 
 export const BatchRequest = z
   .strictObject({ runs: z.array(RunRequest).min(1).max(1000) })
