@@ -9,6 +9,9 @@ export interface BusMessage {
 /** Fan-out to live listeners. In-process when embedded; Redis later. Delivery is best effort: the table is the truth. */
 export interface EventBus {
   publish(message: BusMessage): void;
-  /** Listens to one run, or to all with `*`. Returns the function that stops it. */
+  /**
+   * Listens to one run, or to all with `*`. Returns the function that stops it.
+   * The output that a running run has printed so far comes first, before `subscribe` returns (not with `*`).
+   */
   subscribe(runId: string, listener: (message: BusMessage) => void): () => void;
 }

@@ -5,6 +5,8 @@ export interface Catalog {
   readonly languages: readonly Language[];
   readonly engines: readonly EngineInfo[];
   readonly maxLimits: Limits;
+  /** Below these no interpreter starts. */
+  readonly minLimits: Limits;
 }
 
 /** One piece of work as it crosses the border to the executor: plain JSON, no credential in it. */

@@ -1,0 +1,129 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { LANGUAGES } from "@crucible/sandbox";
+import { ensureBootstrapKey } from "./bootstrap-key.ts";
+import type { Config } from "./config.ts";
+import { lockDataDir } from "./data-dir.ts";
+import { createBus, type LocalBus } from "./events/bus.ts";
+import { followRemoteEvents } from "./events/remote.ts";
+import { createLocalExecutor } from "./executor/local.ts";
+import type { Catalog, Executor } from "./executor/types.ts";
+import { createServerMetrics, type ServerMetrics } from "./http/metrics.ts";
+import { createLog } from "./log.ts";
+import { openQueue, type Queue } from "./queue/queue.ts";
+import { createApiKeys } from "./store/api-keys.ts";
+import { createCatalogReader } from "./store/catalog-reader.ts";
+import { openDatabase, type Database } from "./store/database.ts";
+import { migrate } from "./store/migrate.ts";
+import { createRunReader, readEvents } from "./store/run-reader.ts";
+import type { Announce } from "./store/run-writer.ts";
+import type { KeyReader, RunReader } from "./store/types.ts";
+import { createSubmit, type ClosableSubmit } from "./submit/submit.ts";
+import { createWorker, type Worker } from "./worker/worker.ts";
+
+/** Parts of a server that a test gives instead of the real ones. */
+export interface Overrides {
+  /** Owned by the server: closed with it. */
+  readonly executor?: Executor;
+  readonly log?: ReturnType<typeof createLog>;
+}
+
+/** A server that is wired, and does nothing yet. */
+export interface ComposedServer extends AsyncDisposable {
+  readonly submit: ClosableSubmit;
+  readonly reader: RunReader;
+  readonly keys: KeyReader;
+  readonly bus: LocalBus;
+  readonly queue: Queue;
+  readonly metrics: ServerMetrics;
+  readonly log: ReturnType<typeof createLog>;
+  readonly catalog: () => Promise<Catalog>;
+  /** Null without the worker role. */
+  readonly worker: Worker | null;
+  /** Undefined where the database had a key that the data directory does not know. */
+  readonly bootstrapKey: string | undefined;
+  /** Releases everything, in reverse; running work is given back after `drainMs`. */
+  close(): Promise<void>;
+}
+
+const CHANNEL = "crucible_events";
+
+/** Builds and wires all parts. What was acquired is released if a later part fails. */
+export async function composeServer(config: Config, overrides: Overrides = {}): Promise<ComposedServer> {
+  await using undo = new AsyncDisposableStack();
+  const log = overrides.log ?? createLog(config.logLevel);
+  const works = config.roles.includes("worker");
+  const embedded = config.databaseUrl === undefined;
+  if (embedded || works) undo.use(await lockDataDir(config.dataDir));
+  const database = await openDatabase({ url: config.databaseUrl, directory: join(config.dataDir, "db"), log });
+  undo.defer(() => database.close());
+  await migrate(database);
+  const queue = undo.use(await openQueue({ database, log }));
+  const bus = createBus({ log });
+  const id = `${hostname()}-${process.pid}-${randomUUID()}`;
+  const announce: Announce | null = embedded ? null : { channel: CHANNEL, origin: id };
+  if (!embedded) undo.defer(await follow(database, bus, queue, id, log));
+  const keys = createApiKeys(database);
+  const bootstrapKey = await ensureBootstrapKey(keys, config.dataDir, config.apiKey);
+  const executor = works ? undo.use(overrides.executor ?? (await createLocalExecutor(config, log))) : null;
+  const catalog = executor === null ? createCatalogReader(database, config.leaseMs) : () => executor.catalog();
+  const reader = createRunReader(database);
+  const metrics = createServerMetrics({
+    queueDepth: reader.queueDepth,
+    engines: async () => (await catalog()).engines,
+  });
+  const submit = createSubmit({
+    database,
+    queue,
+    bus,
+    announce,
+    catalog,
+    knownLanguages: knownLanguages(),
+    metrics,
+    queueLimit: config.queueLimit,
+  });
+  undo.defer(() => submit.refuse());
+  const worker =
+    executor === null
+      ? null
+      : createWorker({ id, database, queue, announce, executor, bus, metrics, log, settings: workerSettings(config) });
+  if (worker !== null) undo.defer(() => worker.stop(config.drainMs));
+
+  const resources = undo.move();
+  const close = (): Promise<void> => resources.disposeAsync();
+  return {
+    submit,
+    reader,
+    keys,
+    bus,
+    queue,
+    metrics,
+    log,
+    catalog,
+    worker,
+    bootstrapKey,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function workerSettings(config: Config) {
+  const { concurrency, leaseMs, pollMs, maxAttempts } = config;
+  return { concurrency, leaseMs, pollMs, maxAttempts, heartbeatMs: Math.max(100, Math.floor(leaseMs / 5)) };
+}
+
+function follow(database: Database, bus: LocalBus, queue: Queue, origin: string, log: ReturnType<typeof createLog>) {
+  return followRemoteEvents({
+    listen: (onNotification, onReconnect) => database.listen(CHANNEL, onNotification, onReconnect),
+    readEvents: (seqs) => readEvents(database.kysely, seqs),
+    bus,
+    origin,
+    onQueued: () => queue.wake(),
+    log,
+  });
+}
+
+function knownLanguages(): ReadonlySet<string> {
+  return new Set(LANGUAGES.flatMap((language) => [language.name, ...language.aliases]));
+}

@@ -1,0 +1,82 @@
+import type { Outcome } from "@crucible/contract";
+import { EngineUnavailableError, SpecError, type Engine, type LanguageInfo, type LimitBounds } from "@crucible/sandbox";
+import { emptyOutcome } from "../empty-outcome.ts";
+import type { Log } from "../log.ts";
+import { applyPolicy, type EnginePolicy } from "./engine-choice.ts";
+import { toOutcome, toRunSpec } from "./translate.ts";
+import type { Catalog, ExecutionJob, Executor } from "./types.ts";
+
+export interface InProcessExecutorOptions {
+  /** Owned from here on: `close` closes them. */
+  readonly engines: readonly Engine[];
+  readonly languages: readonly (LanguageInfo & { readonly defaultFile: string })[];
+  readonly bounds: LimitBounds;
+  readonly policy: EnginePolicy;
+  readonly log: Log;
+}
+
+/** Runs jobs on engines of this process. Holds no credential, knows no database. */
+export async function createInProcessExecutor(options: InProcessExecutorOptions): Promise<Executor> {
+  const { engines, languages, bounds, policy, log } = options;
+  const reports = await Promise.all(engines.map((engine) => engine.probe()));
+  const catalog: Catalog = {
+    languages: languages.map(({ name, aliases, extensions, version, compiled }) => ({
+      name,
+      aliases: [...aliases],
+      extensions: [...extensions],
+      version,
+      compiled,
+    })),
+    engines: applyPolicy(reports, policy),
+    maxLimits: bounds.max,
+    minLimits: bounds.min,
+  };
+  const byName = new Map(engines.map((engine) => [engine.name, engine]));
+  const defaultFiles = new Map(languages.map((language) => [language.name, language.defaultFile]));
+
+  /** The engine named in the job or none: never another one. */
+  const usableEngine = (name: string): Engine => {
+    const info = catalog.engines.find((engine) => engine.engine === name);
+    const engine = byName.get(name);
+    if (engine === undefined || info === undefined)
+      throw new EngineUnavailableError(name, `engine ${name} does not exist here`, null);
+    if (!info.available || !info.allowed) {
+      throw new EngineUnavailableError(
+        name,
+        `engine ${name} cannot be used: ${info.reason ?? "unknown reason"}`,
+        info.fix,
+      );
+    }
+    return engine;
+  };
+
+  const failed = (job: ExecutionJob, error: unknown): Outcome => {
+    if (!(error instanceof SpecError) && !(error instanceof EngineUnavailableError)) {
+      log.error({ err: error, runId: job.runId, engine: job.engine }, "an engine failed in a way it must not");
+    }
+    return emptyOutcome({
+      status: "sandbox_failed",
+      engine: job.engine,
+      isolation: byName.get(job.engine)?.isolation ?? "none",
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  };
+
+  const executor: Executor = {
+    catalog: async () => catalog,
+    execute: async (job, { signal, onOutput }) => {
+      try {
+        const engine = usableEngine(job.engine);
+        const spec = toRunSpec(job.request, defaultFiles.get(job.request.language) ?? "main");
+        return toOutcome(await engine.run(spec, { signal, onOutput }));
+      } catch (error) {
+        return failed(job, error);
+      }
+    },
+    close: async () => {
+      await Promise.all(engines.map((engine) => engine.close()));
+    },
+    [Symbol.asyncDispose]: () => executor.close(),
+  };
+  return executor;
+}

@@ -1,0 +1,94 @@
+import { pathToFileURL } from "node:url";
+import { buildApp } from "./http/app.ts";
+import { DEFAULT_HTTP_SETTINGS, type HttpSettings } from "./http/deps.ts";
+import { composeServer, type ComposedServer, type Overrides } from "./compose.ts";
+import { loadConfig, type Config } from "./config.ts";
+import manifest from "../package.json" with { type: "json" };
+
+/** A server that takes requests and works, until `close`. */
+export interface RunningServer extends AsyncDisposable {
+  /** Where it listens; null without the api role. */
+  readonly url: string | null;
+  /** Undefined where the database had a key that the data directory does not know. */
+  readonly bootstrapKey: string | undefined;
+  /** What a request gets that asks for nothing, or null with the reason in `engines`. */
+  readonly engine: string | null;
+  readonly isolation: string | null;
+  readonly engines: Awaited<ReturnType<ComposedServer["catalog"]>>["engines"];
+  readonly dataDir: string;
+  /** Takes nothing new, lets work end within the drain time, gives the rest back to the queue, releases all. */
+  close(): Promise<void>;
+}
+
+/** Starts the roles of the configuration. */
+export async function startServer(config: Config, overrides: Overrides = {}): Promise<RunningServer> {
+  await using undo = new AsyncDisposableStack();
+  const composed = undo.use(await composeServer(config, overrides));
+  const { submit, reader, keys, bus, queue, metrics, log, catalog, worker, bootstrapKey } = composed;
+  await worker?.start();
+  let url: string | null = null;
+  if (config.roles.includes("api")) {
+    const app = buildApp({
+      submit,
+      reader,
+      keys,
+      bus,
+      catalog,
+      queueReady: () => queue.ping(),
+      metrics,
+      log,
+      settings: httpSettings(config),
+    });
+    undo.defer(() => app.close());
+    url = await app.listen({ host: config.host, port: config.port });
+  }
+  const { engines } = await catalog().catch(() => ({ engines: [] }));
+  const standard = engines.find((engine) => engine.isDefault);
+  log.info({ url, roles: config.roles, engine: standard?.engine ?? null, dataDir: config.dataDir }, "started");
+
+  const resources = undo.move();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    // Work may go on while waiting requests still hear of its end; nothing new comes in.
+    submit.refuse();
+    closing ??= (async () => {
+      await worker?.stop(config.drainMs);
+      await resources.disposeAsync();
+      log.info({}, "stopped");
+    })();
+    return closing;
+  };
+  return {
+    url,
+    bootstrapKey,
+    engine: standard?.engine ?? null,
+    isolation: standard?.isolation ?? null,
+    engines,
+    dataDir: config.dataDir,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function httpSettings(config: Config): HttpSettings {
+  const loopback = ["127.0.0.1", "::1", "localhost"].includes(config.host);
+  return {
+    ...DEFAULT_HTTP_SETTINGS,
+    version: manifest.version,
+    bodyLimitBytes: config.bodyLimitBytes,
+    allowedHosts: config.allowedHosts ?? (loopback ? [] : null),
+  };
+}
+
+/** Resolves with the first signal that asks the process to end. A second one ends it at once. */
+export function untilStopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const server = await startServer(loadConfig());
+  await untilStopSignal();
+  await server.close();
+}

@@ -1,0 +1,64 @@
+import type { Outcome, Run, RunSummary } from "@crucible/contract";
+import type { Selectable } from "kysely";
+import type { RunsTable } from "./schema.ts";
+
+/** Columns of a run without the large ones. */
+export const SUMMARY_COLUMNS = [
+  "id",
+  "status",
+  "language",
+  "engine",
+  "isolation_level",
+  "isolation_request",
+  "priority",
+  "labels",
+  "attempt",
+  "created_at",
+  "started_at",
+  "finished_at",
+  "outcome_status",
+  "exit_code",
+  "signal",
+  "wall_ms",
+] as const satisfies (keyof RunsTable)[];
+export type SummaryRow = Pick<Selectable<RunsTable>, (typeof SUMMARY_COLUMNS)[number]>;
+export type RunRow = SummaryRow & { outcome: string | null };
+
+/** A row as the contract's summary. */
+export function rowToSummary(row: SummaryRow): RunSummary {
+  const { outcome_status: status } = row;
+  return {
+    ...common(row),
+    outcome:
+      status === null
+        ? null
+        : {
+            status,
+            exitCode: row.exit_code,
+            signal: row.signal,
+            engine: row.engine,
+            isolation: row.isolation_level,
+            wallMs: row.wall_ms ?? 0,
+          },
+  };
+}
+
+/** A row as the contract's run. */
+export function rowToRun(row: RunRow): Run {
+  return { ...common(row), outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as Outcome) };
+}
+
+function common(row: SummaryRow): Omit<Run, "outcome"> {
+  return {
+    id: row.id,
+    status: row.status,
+    language: row.language,
+    isolation: row.isolation_request === null ? null : (JSON.parse(row.isolation_request) as Run["isolation"]),
+    priority: row.priority,
+    labels: row.labels,
+    attempt: row.attempt,
+    createdAt: row.created_at.toISOString(),
+    startedAt: row.started_at?.toISOString() ?? null,
+    finishedAt: row.finished_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,60 @@
+import type { ColumnType, Generated } from "kysely";
+import type { IsolationLevel, OutcomeStatus, RunStatus } from "@crucible/contract";
+
+/** `timestamptz`: read as Date, written as ISO text or Date. */
+type Time = ColumnType<Date, string | Date, string | Date>;
+type NullableTime = ColumnType<Date | null, string | Date | null, string | Date | null>;
+
+/** A row of `runs`; `request`, `outcome` and `isolation_request` are JSON text. */
+export interface RunsTable {
+  id: string;
+  status: RunStatus;
+  language: string;
+  engine: string;
+  isolation_level: IsolationLevel;
+  isolation_request: string | null;
+  priority: number;
+  labels: ColumnType<Record<string, string>, string, string>;
+  request: string;
+  attempt: Generated<number>;
+  lost: Generated<number>;
+  worker_id: string | null;
+  cancel_requested: Generated<boolean>;
+  created_at: Time;
+  started_at: NullableTime;
+  finished_at: NullableTime;
+  outcome_status: OutcomeStatus | null;
+  exit_code: number | null;
+  signal: string | null;
+  wall_ms: number | null;
+  outcome: string | null;
+}
+
+/** `seq` comes as text from one driver and as a number from the other. */
+export interface RunEventsTable {
+  seq: Generated<number | string>;
+  run_id: string;
+  type: string;
+  event: string;
+}
+
+export interface ApiKeysTable {
+  id: string;
+  name: string;
+  hash: string;
+  created_at: Time;
+}
+
+export interface WorkersTable {
+  id: string;
+  seen_at: Time;
+  catalog: string;
+}
+
+/** All tables of the migrations, for Kysely. */
+export interface Schema {
+  runs: RunsTable;
+  run_events: RunEventsTable;
+  api_keys: ApiKeysTable;
+  workers: WorkersTable;
+}
