@@ -1,8 +1,13 @@
 export { createBubblewrapEngine } from "./bubblewrap/engine.ts";
 export type { BubblewrapOptions } from "./bubblewrap/engine.ts";
+export { createEngines, sweepLeftovers } from "./engines.ts";
+export type { EnginesOptions } from "./engines.ts";
 export * from "./errors.ts";
 export { detectLanguages } from "./languages/detect.ts";
 export { findLanguage, LANGUAGES } from "./languages/table.ts";
 export type { CommandContext, InstalledLanguage, Language } from "./languages/types.ts";
 export * from "./limits.ts";
+export type { EngineOptions } from "./run/engine-shell.ts";
+export { createSubprocessEngine } from "./subprocess/engine.ts";
+export type { SubprocessOptions } from "./subprocess/engine.ts";
 export * from "./types.ts";

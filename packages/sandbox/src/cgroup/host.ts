@@ -61,6 +61,7 @@ export function openCgroups(files?: CgroupFiles): CgroupHost {
   }
   return {
     belts: describe(usable),
+    usable: usable.length > 0,
     create: (name) => createGroup(parents, name),
     [Symbol.dispose]: () => {
       for (const parent of parents) {

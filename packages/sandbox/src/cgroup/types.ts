@@ -41,6 +41,8 @@ export interface CgroupBelts {
 
 export interface CgroupHost extends Disposable {
   readonly belts: CgroupBelts;
+  /** False where there is no tree to make groups in. */
+  readonly usable: boolean;
   /** Makes a group below ours. `name` is unique among the running ones. */
   create(name: string): RunGroup;
   /** Removes our own (empty) parent groups. */

@@ -5,9 +5,9 @@ export interface Tap {
   /** What was kept, at most the limit. */
   bytes(): Uint8Array;
   readonly truncated: boolean;
-  /** The stream has ended, failed, or been closed at the limit. */
+  /** The stream has ended or failed, or the limit is reached. */
   readonly done: Promise<void>;
-  /** Stops reading now. */
+  /** Closes the stream. */
   close(): void;
 }
 
@@ -31,9 +31,10 @@ export function tap(stream: Readable, limitBytes: number, onChunk: (bytes: Uint8
     }
     if (chunk.length > room) {
       truncated = true;
-      // Killed first: a program that sees its pipe break would still get to write about it.
+      // Paused, not closed: a program that sees its pipe break would still get to write about it.
+      stream.pause();
       onLimit();
-      stream.destroy();
+      resolve();
     }
   });
   // `close` follows `end`, an error and destroy() alike.

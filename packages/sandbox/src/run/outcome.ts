@@ -43,9 +43,9 @@ function compileReason(compile: StepResult, limits: Limits): string {
 export function outcomeOf(frame: OutcomeFrame, supervised: Supervised, brokenBy: string): RunOutcome {
   const { compile, run, statusFlooded } = supervised;
   const { plan } = frame;
-  const violations: Violation[] = statusFlooded
-    ? [{ kind: "launcher_tampering", detail: "the program wrote to the launcher's status descriptor" }]
-    : [];
+  const violations: Violation[] = [];
+  if (statusFlooded) violations.push({ kind: "launcher_tampering", detail: "the program wrote to the launcher's status descriptor" });
+  if (run?.signal === "SIGSYS") violations.push({ kind: "forbidden_system_call", detail: "ended by SIGSYS: a system call of a foreign architecture" });
   const fields = { ...frameFields(frame), compile, violations };
   if (run === null) {
     if (compile === null || compile.status === "sandbox_failed") {

@@ -28,8 +28,8 @@ export interface RunningSandbox {
 export interface StepPlan {
   readonly compileLimits: Limits | null;
   readonly runLimits: Limits;
-  /** Program files, bytes: tmpfs content that is there before the program writes anything. */
-  readonly filesBytes: number;
+  /** What we put on the tmpfs before the program wrote anything; null where files are not on a tmpfs. */
+  readonly givenBytes: number | null;
 }
 
 export interface Supervised {
@@ -117,9 +117,9 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
 
   // A file can only have hit a limit if the tmpfs holds that much: saves two processes on most failures.
   const mayBeFull = (step: Step): boolean => {
-    const bytes = group?.usage().tmpfsBytes ?? null;
-    const least = Math.min(step.limits.diskBytes, step.limits.fileSizeBytes) - plan.filesBytes;
-    return bytes === null || bytes >= least * 0.9;
+    const bytes = plan.givenBytes === null ? null : (group?.usage().tmpfsBytes ?? null);
+    if (bytes === null || plan.givenBytes === null) return true;
+    return bytes >= (Math.min(step.limits.diskBytes, step.limits.fileSizeBytes) - plan.givenBytes) * 0.9;
   };
 
   let compile: Step | null = null;

@@ -1,0 +1,108 @@
+import { EngineUnavailableError } from "../errors.ts";
+import type { InstalledLanguage } from "../languages/types.ts";
+import type { LimitBounds } from "../limits.ts";
+import type { Engine, IsolationLevel, ProbeReport, RunOptions, RunOutcome, RunSpec } from "../types.ts";
+import { notRun } from "./outcome.ts";
+import { planRun } from "./plan.ts";
+import type { RunPlan } from "./plan.ts";
+import { createSlots } from "./slots.ts";
+
+/** What every engine is made from. */
+export interface EngineOptions {
+  readonly languages: readonly InstalledLanguage[];
+  readonly bounds: LimitBounds;
+  /** Runs at the same time, at most 64; further ones wait. */
+  readonly slots: number;
+}
+
+/** The part that differs between engines. */
+export interface EngineCore<Host extends { readonly resources: Disposable }> {
+  /** Makes once what all runs share. @throws EngineUnavailableError naming what is missing. */
+  makeReady(): Promise<Host>;
+  /** Tries the engine for real. */
+  probe(host: Host): Promise<ProbeReport>;
+  /** One run in a slot that is its own. Gives values for every end; throws only EngineUnavailableError. */
+  runIn(host: Host, slot: number, plan: RunPlan, options: RunOptions, startedAt: number): Promise<RunOutcome>;
+}
+
+/** Checking, waiting for a slot, cancelling and closing: the same for every engine. */
+export function createEngineShell<Host extends { readonly resources: Disposable }>(
+  name: string,
+  isolation: IsolationLevel,
+  options: EngineOptions,
+  core: EngineCore<Host>,
+): Engine {
+  const slots = createSlots(options.slots);
+  const running = new Map<AbortController, Promise<unknown>>();
+  let closed = false;
+  let readying: Promise<Host> | undefined;
+  let report: Promise<ProbeReport> | undefined;
+
+  // A failure is not kept: what was missing may have been installed by the next time.
+  const ready = (): Promise<Host> => {
+    readying ??= core.makeReady().catch((error: unknown) => {
+      readying = undefined;
+      throw error;
+    });
+    return readying;
+  };
+  const probe = async (): Promise<ProbeReport> => {
+    try {
+      return await core.probe(await ready());
+    } catch (error) {
+      const fix = error instanceof EngineUnavailableError ? error.fix : null;
+      return { engine: name, isolation, available: false, version: null, reason: (error as Error).message, fix, belts: [] };
+    }
+  };
+  const runInSlot = async (host: Host, plan: RunPlan, runOptions: RunOptions, startedAt: number): Promise<RunOutcome> => {
+    let slot: number;
+    try {
+      slot = await slots.take(runOptions.signal);
+    } catch {
+      return notRun({ engine: name, isolation, plan, setupMs: 0 }, "cancelled", "cancelled before it started");
+    }
+    try {
+      return await core.runIn(host, slot, plan, runOptions, startedAt);
+    } finally {
+      slots.give(slot);
+    }
+  };
+
+  return {
+    name,
+    isolation,
+    probe: () => {
+      report ??= probe().then((found) => {
+        if (!found.available) report = undefined;
+        return found;
+      });
+      return report;
+    },
+    run: async (spec: RunSpec, runOptions: RunOptions = {}) => {
+      const startedAt = performance.now();
+      if (closed) throw new EngineUnavailableError(name, "the engine has been closed", null);
+      const plan = planRun(spec, options.languages, options.bounds);
+      const host = await ready();
+      const ending = new AbortController();
+      const signal = runOptions.signal === undefined ? ending.signal : AbortSignal.any([runOptions.signal, ending.signal]);
+      const run = runInSlot(host, plan, { ...runOptions, signal }, startedAt);
+      running.set(ending, run);
+      try {
+        return await run;
+      } finally {
+        running.delete(ending);
+      }
+    },
+    close: async () => {
+      closed = true;
+      for (const one of running.keys()) one.abort(new Error("engine closed"));
+      await Promise.allSettled(running.values());
+      const host = await readying?.catch(() => undefined);
+      readying = undefined;
+      host?.resources[Symbol.dispose]();
+    },
+    async [Symbol.asyncDispose]() {
+      await this.close();
+    },
+  };
+}
