@@ -11,6 +11,7 @@ import { createKeyCache } from "./key-cache.ts";
 import { serveEvents } from "./routes/events.ts";
 import { serveOperations } from "./routes/operations.ts";
 import { servePlatform } from "./routes/platform.ts";
+import { serveLogin, serveReference } from "./routes/reference.ts";
 import { serveRuns } from "./routes/runs.ts";
 import { parseInput } from "./schema-errors.ts";
 import type { InputPart } from "./schema-errors.ts";
@@ -72,5 +73,7 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
   serveEvents(app, deps);
   servePlatform(app, deps);
   serveOperations(app, deps);
+  serveReference(app, settings.version);
+  serveLogin(app, keys, sessions, settings.sessionMs);
   return app;
 }

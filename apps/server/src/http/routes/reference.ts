@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { ApiError, openApiDocument } from "@crucible/contract";
+import { stringify } from "yaml";
+import type { KeyReader } from "../../store/types.ts";
+import { docsPage } from "../docs-page.ts";
+import type { Page } from "../html.ts";
+import { loginPage } from "../login-page.ts";
+import { serve } from "../serve.ts";
+import { sessionCookie } from "../sessions.ts";
+import type { Sessions } from "../sessions.ts";
+
+/** A key is short: what is longer than this is no login. Bytes. */
+const LOGIN_BODY_LIMIT = 4096;
+
+/** Sends one of our own pages with its own content security policy. */
+export function sendPage(reply: FastifyReply, { html, contentSecurityPolicy }: Page): FastifyReply {
+  return reply.header("content-security-policy", contentSecurityPolicy).type("text/html; charset=utf-8").send(html);
+}
+
+/** The description of the API in its three forms. All are made at the first request for them, and once. */
+export function serveReference(app: FastifyInstance, version: string): void {
+  const document = openApiDocument(version);
+  const json = JSON.stringify(document, null, 2);
+  let yaml: string | undefined;
+  let docs: Page | undefined;
+  const sendJson = async ({ reply }: { reply: FastifyReply }): Promise<FastifyReply> =>
+    reply.type("application/json; charset=utf-8").send(json);
+  serve(app, "openapiJson", sendJson);
+  serve(app, "spec", sendJson);
+  serve(app, "openapiYaml", async ({ reply }) => {
+    yaml ??= stringify(document, { aliasDuplicateObjects: false });
+    return reply.type("application/yaml; charset=utf-8").send(yaml);
+  });
+  serve(app, "docs", async ({ reply }) => {
+    docs ??= docsPage(document);
+    return sendPage(reply, docs);
+  });
+}
+
+/** The login page, and the trade of a key for a session that reads. */
+export function serveLogin(app: FastifyInstance, keys: KeyReader, sessions: Sessions, lifeMs: number): void {
+  const login = loginPage();
+  serve(app, "loginPage", async ({ reply }) => sendPage(reply, login));
+  serve(
+    app,
+    "login",
+    async ({ body, request, reply }) => {
+      if ((await keys.verify(body.key)) === null) throw new ApiError("unauthorized", "this server does not know that key", { field: "key" });
+      const { id, expiresAt } = sessions.start(body.key);
+      reply.header("set-cookie", sessionCookie(id, lifeMs, request.protocol === "https"));
+      return { expiresAt: expiresAt.toISOString() };
+    },
+    { bodyLimit: LOGIN_BODY_LIMIT },
+  );
+}
