@@ -76,7 +76,7 @@ fi
 # "command:Debian package" pairs. Looked up where a sandbox sees them: it has the system directories only.
 needs="bwrap:bubblewrap python3:python3"
 if [ "$mode" = test ]; then
-  needs="$needs gcc:gcc g++:g++ perl:perl ruby:ruby lua5.4:lua5.4 php:php-cli go:golang-go rustc:rustc"
+  needs="$needs curl:curl gcc:gcc g++:g++ perl:perl ruby:ruby lua5.4:lua5.4 php:php-cli go:golang-go rustc:rustc"
   needs="$needs javac:default-jdk-headless Rscript:r-base-core"
 fi
 

@@ -94,7 +94,7 @@ ln -sf "$(command -v node)" node_modules/.bin/node\n`,
   it("names every missing system package and the command, and installs none when told so", async () => {
     const { code, said } = await bootstrap("test");
     expect(code).toBe(0);
-    expect(said).toMatch(/MISSING: bwrap python3 gcc/);
+    expect(said).toMatch(/MISSING: bwrap python3 curl gcc/);
     expect(said).toMatch(/install with/);
     expect(said).toContain("refused or skipped");
     expect(said).not.toContain("installing");
