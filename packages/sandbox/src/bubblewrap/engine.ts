@@ -53,14 +53,26 @@ interface Ready {
 /** Namespaces through bubblewrap, with a seccomp allow-list and a control group for every run. */
 export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
   let runNumber = 0;
-  const runIn = async (host: Ready, slot: number, plan: RunPlan, runOptions: RunOptions, startedAt: number): Promise<RunOutcome> => {
-    const frame = (): OutcomeFrame => ({ engine: NAME, isolation: "namespace", plan, setupMs: performance.now() - startedAt });
+  const runIn = async (
+    host: Ready,
+    slot: number,
+    plan: RunPlan,
+    runOptions: RunOptions,
+    startedAt: number,
+  ): Promise<RunOutcome> => {
+    const frame = (): OutcomeFrame => ({
+      engine: NAME,
+      isolation: "namespace",
+      plan,
+      setupMs: performance.now() - startedAt,
+    });
     runNumber += 1;
     const group = host.cgroups.usable ? host.cgroups.create(`r${runNumber}`) : null;
     try {
       const started = await startSandbox(startOptions(host, slot, plan, group));
       if ("failure" in started) {
-        if (started.missing) throw new EngineUnavailableError(NAME, `${host.bwrap} cannot be started: ${started.failure}`, INSTALL_FIX);
+        if (started.missing)
+          throw new EngineUnavailableError(NAME, `${host.bwrap} cannot be started: ${started.failure}`, INSTALL_FIX);
         return notRun(frame(), "sandbox_failed", started.failure);
       }
       const setup = frame();
@@ -84,12 +96,16 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
 }
 
 /** What we put on the tmpfs ourselves. */
-const givenBytes = (plan: RunPlan): number => plan.files.reduce((sum, file) => sum + file.content.length, plan.stdin.length);
+const givenBytes = (plan: RunPlan): number =>
+  plan.files.reduce((sum, file) => sum + file.content.length, plan.stdin.length);
 
 function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup | null): StartOptions {
   const insideNode = (path: string): string => (path === process.execPath ? INSIDE.node : path);
   const commands = commandsOf(plan, INSIDE.build, insideNode);
-  const compile = commands.compile === null || plan.compileLimits === null ? null : { argv: commands.compile, limits: plan.compileLimits };
+  const compile =
+    commands.compile === null || plan.compileLimits === null
+      ? null
+      : { argv: commands.compile, limits: plan.compileLimits };
   const script = launcherScript(
     {
       compile,
@@ -122,7 +138,8 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
 }
 
 async function brokenMessage(kept: Uint8Array | undefined, stream: Parameters<typeof readMessage>[0]): Promise<string> {
-  const message = kept === undefined ? await readMessage(stream) : new TextDecoder().decode(kept.subarray(0, 4096)).trim();
+  const message =
+    kept === undefined ? await readMessage(stream) : new TextDecoder().decode(kept.subarray(0, 4096)).trim();
   return message === "" ? "the sandbox ended without a report" : message;
 }
 
@@ -131,7 +148,8 @@ async function makeReady(options: BubblewrapOptions): Promise<Ready> {
   const found = await findBwrap(options.bwrapPath);
   if (!("tool" in found)) throw new EngineUnavailableError(NAME, found.reason, found.fix);
   const arch = seccompArch(process.arch);
-  if (arch === null) throw new EngineUnavailableError(NAME, `no seccomp filter for processor ${process.arch}`, "use x86-64 or arm64");
+  if (arch === null)
+    throw new EngineUnavailableError(NAME, `no seccomp filter for processor ${process.arch}`, "use x86-64 or arm64");
   const changesUid = process.getuid?.() === 0;
   const script = await probeShell();
   using stack = new DisposableStack();

@@ -26,13 +26,18 @@ export async function findBwrap(override?: string): Promise<ToolReport> {
       return false;
     }
   });
-  if (path === undefined) return { reason: `bwrap (bubblewrap) is not installed (looked for ${candidates.join(", ")})`, fix: INSTALL_FIX };
+  if (path === undefined)
+    return { reason: `bwrap (bubblewrap) is not installed (looked for ${candidates.join(", ")})`, fix: INSTALL_FIX };
   const [version, help] = await Promise.all([runTool(path, ["--version"], 5_000), runTool(path, ["--help"], 5_000)]);
   const number = /(\d+\.\d+\.\d+)/.exec(version.stdout)?.[1];
-  if (number === undefined) return { reason: `${path} does not say its version: ${version.stderr.trim()}`, fix: INSTALL_FIX };
+  if (number === undefined)
+    return { reason: `${path} does not say its version: ${version.stderr.trim()}`, fix: INSTALL_FIX };
   const lacking = NEEDED_OPTIONS.filter((option) => !`${help.stdout}${help.stderr}`.includes(option));
   if (lacking.length > 0) {
-    return { reason: `bubblewrap ${number} lacks ${lacking.join(", ")}; 0.8.0 or newer is needed`, fix: "upgrade bubblewrap to 0.8.0 or newer" };
+    return {
+      reason: `bubblewrap ${number} lacks ${lacking.join(", ")}; 0.8.0 or newer is needed`,
+      fix: "upgrade bubblewrap to 0.8.0 or newer",
+    };
   }
   return { tool: { path, version: number } };
 }
@@ -60,9 +65,21 @@ export function beltsOf(cgroup: CgroupBelts, changesUid: boolean, works: boolean
     belt("seccomp", true, `allow-list for ${process.arch}`),
     belt("no-capabilities", true, "all dropped, no_new_privs"),
     belt("rlimits", true, "processor time, file size, open files, processes; each process"),
-    belt("cgroup-memory", cgroup.memory, cgroup.memory ? cgroup.detail : `${cgroup.detail}; memory is limited for each process alone`),
-    belt("cgroup-pids", cgroup.pids, cgroup.pids ? cgroup.detail : `${cgroup.detail}; processes are limited by RLIMIT_NPROC`),
+    belt(
+      "cgroup-memory",
+      cgroup.memory,
+      cgroup.memory ? cgroup.detail : `${cgroup.detail}; memory is limited for each process alone`,
+    ),
+    belt(
+      "cgroup-pids",
+      cgroup.pids,
+      cgroup.pids ? cgroup.detail : `${cgroup.detail}; processes are limited by RLIMIT_NPROC`,
+    ),
     belt("cgroup-cpu", cgroup.cpu, cgroup.cpu ? cgroup.detail : `${cgroup.detail}; no limit on cores at once`),
-    belt("uid-per-slot", changesUid, changesUid ? "an unused host uid for every run at the same time" : "needs root; all runs share this server's uid"),
+    belt(
+      "uid-per-slot",
+      changesUid,
+      changesUid ? "an unused host uid for every run at the same time" : "needs root; all runs share this server's uid",
+    ),
   ];
 }

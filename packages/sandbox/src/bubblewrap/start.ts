@@ -129,7 +129,14 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   });
   args.push(...options.argsAfter, ...options.command);
 
-  const child = startChild({ command: options.bwrap, args, fds, env: {}, cwd: "/", ...(options.uid === undefined ? {} : { uid: options.uid }) });
+  const child = startChild({
+    command: options.bwrap,
+    args,
+    fds,
+    env: {},
+    cwd: "/",
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+  });
   cleanup.dispose();
   if (child.pid === undefined) {
     for (const pipe of opened) pipe.ours.destroy();

@@ -95,7 +95,9 @@ async function destroyPlaces(places: readonly Place[]): Promise<void> {
     const left = killAll(places);
     if (left === 0 && places.every((place) => tryRmdir(place.dir))) return;
     if (performance.now() > deadline) {
-      throw new Error(`control group not empty after ${DESTROY_DEADLINE_MS} ms: ${places.map((p) => p.dir).join(", ")}`);
+      throw new Error(
+        `control group not empty after ${DESTROY_DEADLINE_MS} ms: ${places.map((p) => p.dir).join(", ")}`,
+      );
     }
     await delay(waitMs);
   }
@@ -124,7 +126,8 @@ export function createGroup(parents: readonly { dir: string; hierarchy: Hierarch
     usage: () => usageOf(places),
     resetPeak: () => {
       for (const place of places) {
-        if (place.hierarchy.version === 1 && holds(place, "memory")) tryWrite(join(place.dir, "memory.max_usage_in_bytes"), 0);
+        if (place.hierarchy.version === 1 && holds(place, "memory"))
+          tryWrite(join(place.dir, "memory.max_usage_in_bytes"), 0);
       }
     },
     pids: () => [...new Set(places.flatMap((place) => readPids(join(place.dir, "cgroup.procs"))))],

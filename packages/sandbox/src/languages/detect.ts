@@ -38,7 +38,16 @@ async function detect(definition: Language): Promise<InstalledLanguage | null> {
   const version = ok ? definition.versionPattern.exec(`${stdout}\n${stderr}`)?.[1] : undefined;
   if (version === undefined) return null;
   const { name, aliases, extensions, defaultFile } = definition;
-  return { name, aliases, extensions, defaultFile, version, compiled: definition.compile !== undefined, definition, toolPaths };
+  return {
+    name,
+    aliases,
+    extensions,
+    defaultFile,
+    version,
+    compiled: definition.compile !== undefined,
+    definition,
+    toolPaths,
+  };
 }
 
 /**

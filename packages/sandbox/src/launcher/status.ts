@@ -2,7 +2,12 @@ import type { Readable } from "node:stream";
 
 /** What the launcher said, one message a line of its protocol. */
 export type LauncherMessage =
-  | { readonly kind: "compiled" | "ran"; readonly code: number; /** The shell named a signal just before. */ readonly signalled: boolean; readonly childCpuMs: number | null }
+  | {
+      readonly kind: "compiled" | "ran";
+      readonly code: number;
+      /** The shell named a signal just before. */ readonly signalled: boolean;
+      readonly childCpuMs: number | null;
+    }
   | { readonly kind: "checked"; readonly diskFull: boolean; readonly fileFull: boolean };
 
 /** A program that gets hold of the descriptor can write anything: past this it is cut off. */
@@ -52,7 +57,11 @@ function parse(lines: string[]): LauncherMessage | null {
  * Calls `onMessage` for each message and `onEnd` once, when the descriptor closes; `flooded` when the
  * program wrote more to it than the launcher ever would.
  */
-export function readStatus(stream: Readable, onMessage: (message: LauncherMessage) => void, onEnd: (flooded: boolean) => void): void {
+export function readStatus(
+  stream: Readable,
+  onMessage: (message: LauncherMessage) => void,
+  onEnd: (flooded: boolean) => void,
+): void {
   let rest = "";
   let received = 0;
   let lines: string[] = [];

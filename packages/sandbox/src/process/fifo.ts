@@ -39,7 +39,11 @@ function openPipe(path: string): Pipe {
  * @param owner host uid by slot, so that the program may reopen its own ends; undefined leaves ours.
  * @throws Error when `mkfifo` fails.
  */
-export async function createSlotPipes(dir: string, slots: number, owner: (slot: number) => number | undefined): Promise<SlotPipes[]> {
+export async function createSlotPipes(
+  dir: string,
+  slots: number,
+  owner: (slot: number) => number | undefined,
+): Promise<SlotPipes[]> {
   const names = ["stdout", "stderr"] as const;
   const path = (slot: number, name: (typeof names)[number]): string => join(dir, `${slot}.${name}`);
   const all = Array.from({ length: slots }, (_, slot) => names.map((name) => path(slot, name))).flat();

@@ -28,7 +28,8 @@ export interface Scratch extends Disposable {
 /** @throws Error when no temporary directory is usable. */
 export function openScratch(engine: string): Scratch {
   const place = places()[0];
-  if (place === undefined) throw new Error("no temporary directory that all users can reach (tried TMPDIR, /var/tmp, /tmp)");
+  if (place === undefined)
+    throw new Error("no temporary directory that all users can reach (tried TMPDIR, /var/tmp, /tmp)");
   const parent = join(place, `${PREFIX}${instanceName()}`);
   let dir: string;
   for (let number = 0; ; number += 1) {

@@ -82,8 +82,14 @@ export function runTool(command: string, args: readonly string[], timeoutMs: num
     execFile(
       command,
       [...args],
-      { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 1 << 20, env: { PATH: TOOL_PATH, LANG: "C.UTF-8", HOME: "/nonexistent" } },
-      (error, stdout, stderr) => resolve({ ok: error === null, stdout, stderr: stderr === "" && error !== null ? error.message : stderr }),
+      {
+        timeout: timeoutMs,
+        killSignal: "SIGKILL",
+        maxBuffer: 1 << 20,
+        env: { PATH: TOOL_PATH, LANG: "C.UTF-8", HOME: "/nonexistent" },
+      },
+      (error, stdout, stderr) =>
+        resolve({ ok: error === null, stdout, stderr: stderr === "" && error !== null ? error.message : stderr }),
     );
   });
 }

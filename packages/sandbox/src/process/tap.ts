@@ -15,7 +15,12 @@ export interface Tap {
  * @param limitBytes kept at most; `onLimit` is called once when the program writes more.
  * @param onChunk each kept piece, as it comes.
  */
-export function tap(stream: Readable, limitBytes: number, onChunk: (bytes: Uint8Array) => void, onLimit: () => void): Tap {
+export function tap(
+  stream: Readable,
+  limitBytes: number,
+  onChunk: (bytes: Uint8Array) => void,
+  onLimit: () => void,
+): Tap {
   const chunks: Uint8Array[] = [];
   let kept = 0;
   let truncated = false;

@@ -75,7 +75,12 @@ export function classify(evidence: StepEvidence, limits: Limits): StepVerdict {
 }
 
 /** For people: what a status other than `exited` means here. */
-export function reasonFor(status: OutcomeStatus, limits: Limits, hit: readonly LimitName[], signal: string | null): string | null {
+export function reasonFor(
+  status: OutcomeStatus,
+  limits: Limits,
+  hit: readonly LimitName[],
+  signal: string | null,
+): string | null {
   switch (status) {
     case "exited":
     case "compile_failed":

@@ -51,10 +51,23 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       return await core.probe(await ready());
     } catch (error) {
       const fix = error instanceof EngineUnavailableError ? error.fix : null;
-      return { engine: name, isolation, available: false, version: null, reason: (error as Error).message, fix, belts: [] };
+      return {
+        engine: name,
+        isolation,
+        available: false,
+        version: null,
+        reason: (error as Error).message,
+        fix,
+        belts: [],
+      };
     }
   };
-  const runInSlot = async (host: Host, plan: RunPlan, runOptions: RunOptions, startedAt: number): Promise<RunOutcome> => {
+  const runInSlot = async (
+    host: Host,
+    plan: RunPlan,
+    runOptions: RunOptions,
+    startedAt: number,
+  ): Promise<RunOutcome> => {
     let slot: number;
     try {
       slot = await slots.take(runOptions.signal);
@@ -84,7 +97,8 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       const plan = planRun(spec, options.languages, options.bounds);
       const host = await ready();
       const ending = new AbortController();
-      const signal = runOptions.signal === undefined ? ending.signal : AbortSignal.any([runOptions.signal, ending.signal]);
+      const signal =
+        runOptions.signal === undefined ? ending.signal : AbortSignal.any([runOptions.signal, ending.signal]);
       const run = runInSlot(host, plan, { ...runOptions, signal }, startedAt);
       running.set(ending, run);
       try {

@@ -23,7 +23,8 @@ function pathFault(path: string): string | null {
  */
 export function checkFiles(files: readonly SourceFile[]): void {
   if (files.length === 0) throw new SpecError("invalid_field", "files", "files must hold at least one file");
-  if (files.length > MAX_FILES) throw new SpecError("invalid_field", "files", `files must hold at most ${MAX_FILES} files`);
+  if (files.length > MAX_FILES)
+    throw new SpecError("invalid_field", "files", `files must hold at most ${MAX_FILES} files`);
   const seen = new Set<string>();
   const directories = new Set<string>();
   for (const [index, { path }] of files.entries()) {
@@ -36,7 +37,11 @@ export function checkFiles(files: readonly SourceFile[]): void {
   }
   for (const [index, { path }] of files.entries()) {
     if (directories.has(path)) {
-      throw new SpecError("invalid_field", `files[${index}].path`, `files[${index}].path is also a directory of another file`);
+      throw new SpecError(
+        "invalid_field",
+        `files[${index}].path`,
+        `files[${index}].path is also a directory of another file`,
+      );
     }
   }
 }

@@ -24,7 +24,12 @@ export interface OutcomeFrame {
   readonly setupMs: number;
 }
 
-function frameFields({ engine, isolation, plan, setupMs }: OutcomeFrame): Omit<RunOutcome, keyof StepResult | "reason" | "compile" | "violations"> {
+function frameFields({
+  engine,
+  isolation,
+  plan,
+  setupMs,
+}: OutcomeFrame): Omit<RunOutcome, keyof StepResult | "reason" | "compile" | "violations"> {
   const { name: language, version: languageVersion } = plan.language;
   return { engine, isolation, language, languageVersion, setupMs, limits: plan.limits };
 }
@@ -44,14 +49,20 @@ export function outcomeOf(frame: OutcomeFrame, supervised: Supervised, brokenBy:
   const { compile, run, statusFlooded } = supervised;
   const { plan } = frame;
   const violations: Violation[] = [];
-  if (statusFlooded) violations.push({ kind: "launcher_tampering", detail: "the program wrote to the launcher's status descriptor" });
-  if (run?.signal === "SIGSYS") violations.push({ kind: "forbidden_system_call", detail: "ended by SIGSYS: a system call of a foreign architecture" });
+  if (statusFlooded)
+    violations.push({ kind: "launcher_tampering", detail: "the program wrote to the launcher's status descriptor" });
+  if (run?.signal === "SIGSYS")
+    violations.push({
+      kind: "forbidden_system_call",
+      detail: "ended by SIGSYS: a system call of a foreign architecture",
+    });
   const fields = { ...frameFields(frame), compile, violations };
   if (run === null) {
     if (compile === null || compile.status === "sandbox_failed") {
       return { ...EMPTY, ...fields, status: "sandbox_failed", reason: brokenBy };
     }
-    if (compile.status === "cancelled") return { ...EMPTY, ...fields, status: "cancelled", reason: "cancelled by the caller" };
+    if (compile.status === "cancelled")
+      return { ...EMPTY, ...fields, status: "cancelled", reason: "cancelled by the caller" };
     if (compile.status === "exited" && compile.exitCode === 0) {
       return {
         ...EMPTY,
@@ -61,11 +72,23 @@ export function outcomeOf(frame: OutcomeFrame, supervised: Supervised, brokenBy:
         reason: `what the compiler made does not fit in the memory limit of ${plan.limits.memoryBytes} bytes`,
       };
     }
-    return { ...EMPTY, ...fields, status: "compile_failed", reason: compileReason(compile, plan.compileLimits ?? plan.limits) };
+    return {
+      ...EMPTY,
+      ...fields,
+      status: "compile_failed",
+      reason: compileReason(compile, plan.compileLimits ?? plan.limits),
+    };
   }
   if (run.status === "sandbox_failed" && statusFlooded) {
-    return { ...run, ...fields, status: "signaled", signal: "SIGKILL", reason: "ended for tampering with the launcher" };
+    return {
+      ...run,
+      ...fields,
+      status: "signaled",
+      signal: "SIGKILL",
+      reason: "ended for tampering with the launcher",
+    };
   }
-  const reason = run.status === "sandbox_failed" ? brokenBy : reasonFor(run.status, plan.limits, run.limitsHit, run.signal);
+  const reason =
+    run.status === "sandbox_failed" ? brokenBy : reasonFor(run.status, plan.limits, run.limitsHit, run.signal);
   return { ...run, ...fields, reason };
 }

@@ -36,7 +36,8 @@ function checkStrings(field: string, values: readonly string[]): void {
     const bytes = Buffer.byteLength(value);
     total += bytes + 1;
     if (value.includes("\0")) throw new SpecError("invalid_field", field, `${field} must not hold NUL`);
-    if (bytes > MAX_ARG_BYTES) throw new SpecError("invalid_field", field, `${field}: one value has over ${MAX_ARG_BYTES} bytes`);
+    if (bytes > MAX_ARG_BYTES)
+      throw new SpecError("invalid_field", field, `${field}: one value has over ${MAX_ARG_BYTES} bytes`);
   }
   if (total > MAX_ARGS_BYTES) throw new SpecError("invalid_field", field, `${field} has over ${MAX_ARGS_BYTES} bytes`);
 }
@@ -48,7 +49,11 @@ export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], 
     const known = findLanguage(LANGUAGES, spec.language);
     throw known === undefined
       ? new SpecError("unknown_language", "language", `unknown language ${JSON.stringify(spec.language)}`)
-      : new SpecError("language_not_installed", "language", `${known.name} is not installed here; Debian: apt-get install ${known.debianPackage}`);
+      : new SpecError(
+          "language_not_installed",
+          "language",
+          `${known.name} is not installed here; Debian: apt-get install ${known.debianPackage}`,
+        );
   }
   checkFiles(spec.files);
   const entry = spec.entry ?? spec.files[0]?.path ?? "";
@@ -75,7 +80,11 @@ export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], 
 }
 
 /** @param toolPath where a tool of the host is seen from inside; default: the same path. */
-export function commandsOf(plan: RunPlan, buildDir: string, toolPath: (path: string) => string = (path) => path): Commands {
+export function commandsOf(
+  plan: RunPlan,
+  buildDir: string,
+  toolPath: (path: string) => string = (path) => path,
+): Commands {
   const { definition, toolPaths } = plan.language;
   const context = (limits: Limits): CommandContext => ({
     entry: plan.entry,

@@ -26,11 +26,14 @@ export function watchStep(limits: Limits, group: RunGroup | null, onExceeded: (s
   const wall = setTimeout(() => exceed("timed_out"), limits.wallTimeMs);
   // The group burns at most `cpus` seconds a second, so nothing can be missed by looking no sooner than that.
   const lookIn = (remainingMs: number): void => {
-    look = setTimeout(() => {
-      const used = (group?.usage().cpuMs ?? 0) - (cpuAtStart ?? 0);
-      if (used >= limits.cpuTimeMs) exceed("cpu_exceeded");
-      else lookIn(limits.cpuTimeMs - used);
-    }, Math.max(SHORTEST_LOOK_MS, remainingMs / limits.cpus));
+    look = setTimeout(
+      () => {
+        const used = (group?.usage().cpuMs ?? 0) - (cpuAtStart ?? 0);
+        if (used >= limits.cpuTimeMs) exceed("cpu_exceeded");
+        else lookIn(limits.cpuTimeMs - used);
+      },
+      Math.max(SHORTEST_LOOK_MS, remainingMs / limits.cpus),
+    );
   };
   if (cpuAtStart !== null) lookIn(limits.cpuTimeMs);
   function stop(): void {

@@ -74,7 +74,8 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     sandbox.kill();
   };
   const begin = (name: Step["name"], limits: Limits, out: Readable, err: Readable): Step => {
-    const onChunk = (stream: "stdout" | "stderr") => (bytes: Uint8Array) => options.onOutput?.({ step: name, stream, bytes });
+    const onChunk = (stream: "stdout" | "stderr") => (bytes: Uint8Array) =>
+      options.onOutput?.({ step: name, stream, bytes });
     const usage = group?.usage();
     return {
       name,
@@ -101,7 +102,10 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
       group:
         usage === null
           ? null
-          : { oomKills: usage.oomKills - step.before.oomKills, refusedForks: usage.refusedForks - step.before.refusedForks },
+          : {
+              oomKills: usage.oomKills - step.before.oomKills,
+              refusedForks: usage.refusedForks - step.before.refusedForks,
+            },
     };
     return {
       ...classify(evidence, step.limits),

@@ -63,7 +63,13 @@ async function endAll(killGroup: () => boolean, group: RunGroup | null): Promise
 export function createSubprocessEngine(options: SubprocessOptions): Engine {
   let runNumber = 0;
 
-  const runIn = async (host: Ready, slot: number, plan: RunPlan, runOptions: RunOptions, startedAt: number): Promise<RunOutcome> => {
+  const runIn = async (
+    host: Ready,
+    slot: number,
+    plan: RunPlan,
+    runOptions: RunOptions,
+    startedAt: number,
+  ): Promise<RunOutcome> => {
     const frame = { engine: NAME, isolation: "none", plan, setupMs: 0 } as const;
     runNumber += 1;
     const base = join(host.dir, `r${runNumber}`);
@@ -79,7 +85,10 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
       const waitIndex = 5 + compileFds.length;
       const script = launcherScript(
         {
-          compile: commands.compile === null || plan.compileLimits === null ? null : { argv: commands.compile, limits: plan.compileLimits },
+          compile:
+            commands.compile === null || plan.compileLimits === null
+              ? null
+              : { argv: commands.compile, limits: plan.compileLimits },
           runLimits: plan.limits,
           env: plan.env,
           stdinPath: plan.stdin.length === 0 ? null : dirs.stdin,

@@ -74,6 +74,18 @@ function closed(name: string, title: string, mode: "r" | "w", paths: readonly st
 
 const DISKS = ["sda", "sda1", "vda", "vda1", "nvme0n1", "nvme0n1p1", "xvda", "dm-0", "loop0", "loop-control", "mapper/control", "fuse", "kvm", "vhost-net", "net/tun"];
 
+const SOCKETS = [
+  "/var/run/docker.sock",
+  "/run/docker.sock",
+  "/run/containerd/containerd.sock",
+  "/run/podman/podman.sock",
+  "/run/crio/crio.sock",
+  "/run/systemd/private",
+  "/run/dbus/system_bus_socket",
+  "/run/nscd/socket",
+  "/tmp/.X11-unix",
+];
+
 /** Group `files`: the host. */
 export const hostFileChecks: readonly Check[] = checksOf("files", [
   ...secretPlaces,
@@ -86,14 +98,16 @@ export const hostFileChecks: readonly Check[] = checksOf("files", [
     "/etc/ssh/ssh_host_ed25519_key",
     "/var/lib/systemd/random-seed",
   ]),
-  closed("container-sockets", "has no container runtime's socket", "r", [
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/run/podman/podman.sock",
-    "/run/systemd/private",
-    "/run/dbus/system_bus_socket",
-  ], "docker.sock mounted beside untrusted code (Vivaria)"),
+  {
+    name: "container-sockets",
+    title: "has no container runtime's and no system service's socket",
+    incident: "docker.sock mounted beside untrusted code (Vivaria)",
+    control: { mayPass: "the host has no such socket" },
+    async run({ engine }) {
+      const look = "import json, os, sys; print(json.dumps([path for path in sys.argv[1:] if os.path.lexists(path)]))";
+      assert.deepEqual(await runReport<string[]>(engine, python(look, { args: SOCKETS })), []);
+    },
+  },
   closed("devices", "has no disks, no memory devices and no other hardware", "r", [
     ...DISKS.map((disk) => `/dev/${disk}`),
     "/dev/mem",
