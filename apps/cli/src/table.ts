@@ -5,7 +5,9 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return all
     .map((row) =>
       row
-        .map((cell, column) => (column === row.length - 1 ? cell : cell + " ".repeat((widths[column] ?? 0) - width(cell))))
+        .map((cell, column) =>
+          column === row.length - 1 ? cell : cell + " ".repeat((widths[column] ?? 0) - width(cell)),
+        )
         .join("  ")
         .trimEnd(),
     )

@@ -30,7 +30,7 @@ const unitsOf = (limit: Limit): Readonly<Record<string, number>> => {
  * A number with an optional unit, in the limit's own unit: `2s` is 2000 for a time, `1.5KiB` is 1536 for a size.
  * @throws CliProblem for anything that is not a number with a unit this limit knows.
  */
-export function parseQuantity(limit: Limit, text: string): number {
+export function parseQuantity(limit: Limit, text: string, name: string = limit): number {
   const units = unitsOf(limit);
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
   const [, digits = "", unit = ""] = match ?? [];
@@ -38,10 +38,15 @@ export function parseQuantity(limit: Limit, text: string): number {
   if (match === null || scale === undefined) {
     const known = Object.keys(units);
     const allowed = known.length === 0 ? "a plain number" : `a number, or one with a unit: ${known.join(", ")}`;
-    throw new CliProblem(`${limit} cannot be ${JSON.stringify(text)}`, `give ${allowed}`);
+    throw new CliProblem(`${name} cannot be ${JSON.stringify(text)}`, `give ${allowed}`);
   }
   const value = Number(digits) * scale;
   return limit === "cpus" ? value : Math.round(value);
+}
+
+/** A plain size option such as `4GiB`, bytes. @throws CliProblem */
+export function parseByteCount(text: string): number {
+  return parseQuantity("diskBytes", text, "the size");
 }
 
 /**
@@ -57,7 +62,9 @@ export function parseLimits(texts: readonly string[]): z.input<typeof LimitsRequ
       const given = at === -1 ? text : text.slice(0, at);
       const near = nearest(given, LimitName.options);
       throw new CliProblem(
-        at === -1 ? `--limit wants NAME=VALUE, not ${JSON.stringify(text)}` : `there is no limit ${JSON.stringify(given)}`,
+        at === -1
+          ? `--limit wants NAME=VALUE, not ${JSON.stringify(text)}`
+          : `there is no limit ${JSON.stringify(given)}`,
         near === null ? `the limits are ${LimitName.options.join(", ")}` : `did you mean ${near}=...?`,
       );
     }

@@ -31,10 +31,15 @@ export type ParsedLine =
   | { readonly ok: true; readonly item: BatchItem }
   | { readonly ok: false; readonly line: number; readonly message: string };
 
-const Envelope = z.looseObject({ id: z.union([z.string().min(1).max(256), z.number()]).optional(), expected: z.unknown() });
+const Envelope = z.looseObject({
+  id: z.union([z.string().min(1).max(256), z.number()]).optional(),
+  expected: z.unknown().optional(),
+});
 
 const pathOf = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : `${text}.${String(key)}`), "").slice(1);
+  path
+    .reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : `${text}.${String(key)}`), "")
+    .slice(1);
 
 function issuesOf(error: z.ZodError, prefix: string): string {
   return error.issues

@@ -84,7 +84,10 @@ export async function* splitLines(
       if (read !== null) yield read;
     }
     if (pending.length > bounds.lineBytes) {
-      throw new CliProblem(`line ${number + 1} of ${name} is over ${bounds.lineBytes} bytes`, "split it into smaller runs");
+      throw new CliProblem(
+        `line ${number + 1} of ${name} is over ${bounds.lineBytes} bytes`,
+        "split it into smaller runs",
+      );
     }
   }
   const last = line(pending + decoder.end());

@@ -1,5 +1,4 @@
 import { performance } from "node:perf_hooks";
-import type { RunRequestInput } from "@crucible/contract";
 import type { Backend } from "../backend/types.ts";
 import { mismatches, parseLine } from "./item.ts";
 import type { BatchItem } from "./item.ts";
@@ -37,7 +36,7 @@ export async function runBatch(parts: BatchParts): Promise<Summary> {
   const stop = AbortSignal.any([signal, failure.signal]);
 
   const runOne = async (item: BatchItem): Promise<void> => {
-    const { runId, outcome } = await backend.run(item.request as RunRequestInput, { signal: stop });
+    const { runId, outcome } = await backend.run(item.request, { signal: stop });
     if (outcome.status === "cancelled" && stop.aborted) return;
     const found = item.expected === null ? [] : mismatches(item.expected, outcome);
     const passed = item.expected === null ? null : found.length === 0;

@@ -53,7 +53,8 @@ export function summaryText(summary: Summary): string {
     .map(([status, count]) => [status, String(count)]);
   const parts = [`${summary.total} runs`];
   if (summary.passed + summary.failed > 0) parts.push(`${summary.passed} as expected`, `${summary.failed} not`);
-  if (summary.unchecked > 0 && summary.passed + summary.failed > 0) parts.push(`${summary.unchecked} with no expectation`);
+  if (summary.unchecked > 0 && summary.passed + summary.failed > 0)
+    parts.push(`${summary.unchecked} with no expectation`);
   if (summary.resumed > 0) parts.push(`${summary.resumed} from before`);
   if (summary.bad > 0) parts.push(`${summary.bad} bad lines`);
   parts.push(formatDuration(summary.wallMs));

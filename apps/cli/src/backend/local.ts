@@ -1,0 +1,125 @@
+import { availableParallelism } from "node:os";
+import { extname } from "node:path";
+import { RunRequest } from "@crucible/contract";
+import type { EngineInfo } from "@crucible/contract";
+import {
+  createBubblewrapEngine,
+  detectLanguages,
+  findLanguage,
+  LANGUAGES,
+  MAX_LIMITS,
+  MIN_LIMITS,
+  SpecError,
+} from "@crucible/sandbox";
+import type { Engine, InstalledLanguage } from "@crucible/sandbox";
+import { CliProblem } from "../problem.ts";
+import { applyPolicy, chooseEngine, readPolicy } from "./engine-policy.ts";
+import type { EnginePolicy } from "./engine-policy.ts";
+import type { BackendChoice } from "./open.ts";
+import type { Backend } from "./types.ts";
+import { toOutcome, toSpec } from "./wire.ts";
+
+export interface LocalParts {
+  /** Owned from here on. */
+  readonly engines: readonly Engine[];
+  readonly languages: readonly InstalledLanguage[];
+  readonly policy: EnginePolicy;
+  readonly slots: number;
+}
+
+/**
+ * The sandbox of this machine, in this process.
+ * @param program the only one that will be run, null for none: asking every compiler for its version takes 0.5 s.
+ */
+export async function openLocal(
+  env: Readonly<Record<string, string | undefined>>,
+  program?: BackendChoice["program"],
+): Promise<Backend> {
+  const policy = readPolicy(env);
+  const slots = availableParallelism();
+  const languages = await detectFor(program);
+  const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
+  return createLocalBackend({
+    engines: [createBubblewrapEngine({ languages, bounds, slots })],
+    languages,
+    policy,
+    slots,
+  });
+}
+
+async function detectFor(program: BackendChoice["program"]): Promise<InstalledLanguage[]> {
+  if (program === null) return [];
+  if (program === undefined) return await detectLanguages();
+  const { file, language } = program;
+  const wanted =
+    language === undefined
+      ? LANGUAGES.find(({ extensions }) => extensions.includes(extname(file).toLowerCase()))
+      : findLanguage(LANGUAGES, language);
+  // All of them, for the message that says which there are.
+  if (wanted === undefined) return await detectLanguages();
+  const found = await detectLanguages([wanted.name]);
+  if (found.length > 0) return found;
+  throw new CliProblem(
+    `${wanted.name} is not installed on this host, or not where a sandbox can see it`,
+    `apt-get install ${wanted.debianPackage}, or the like of it`,
+  );
+}
+
+/** A backend over engines of this process. */
+export function createLocalBackend({ engines, languages, policy, slots }: LocalParts): Backend {
+  let probed: Promise<EngineInfo[]> | undefined;
+  const infos = async (): Promise<EngineInfo[]> => {
+    probed ??= Promise.all(engines.map(async (engine) => await engine.probe())).then((reports) =>
+      applyPolicy(reports, policy),
+    );
+    return await probed;
+  };
+  return {
+    where: "this machine",
+    slots,
+    async run(input, { signal, onOutput } = {}) {
+      const parsed = RunRequest.safeParse(input);
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues;
+        throw new CliProblem(issue?.message ?? "the request is not valid", `change ${issue?.path.join(".") ?? "it"}`);
+      }
+      const request = parsed.data;
+      const name = chooseEngine(await infos(), request.isolation);
+      const engine = engines.find((candidate) => candidate.name === name);
+      if (engine === undefined) throw new RangeError(`no engine ${name}`);
+      const language = findLanguage(languages, request.language);
+      try {
+        const outcome = await engine.run(toSpec(request, language?.defaultFile ?? "main"), {
+          ...(signal === undefined ? {} : { signal }),
+          ...(onOutput === undefined ? {} : { onOutput }),
+        });
+        return { runId: null, outcome: toOutcome(outcome) };
+      } catch (error) {
+        throw error instanceof SpecError ? explain(error) : error;
+      }
+    },
+    languages: async () =>
+      languages.map(({ name, aliases, extensions, version, compiled }) => ({
+        name,
+        aliases: [...aliases],
+        extensions: [...extensions],
+        version,
+        compiled,
+      })),
+    engines: infos,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(
+        engines.map(async (engine) => {
+          await engine.close();
+        }),
+      );
+    },
+  };
+}
+
+function explain(error: SpecError): CliProblem {
+  const language = error.code === "unknown_language" || error.code === "language_not_installed";
+  return new CliProblem(error.message, language ? "see `crucible languages`" : `change ${error.field}`, {
+    cause: error,
+  });
+}
