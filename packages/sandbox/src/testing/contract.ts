@@ -11,7 +11,7 @@ const CHECK_TIMEOUT_MS = 60_000;
 /** Which part of the contract an engine's isolation level promises. */
 export interface ContractPromises {
   readonly groups: readonly CheckGroup[];
-  /** Why the other groups are not promised; shown in the title of each check that is left out. */
+  /** Why the other groups are not promised; shown for each check that is left out. */
   readonly because: string;
   /** Single checks of promised groups that are not promised: id to reason. */
   readonly except?: Readonly<Record<string, string>>;
@@ -42,7 +42,8 @@ function checkOf(id: string): Check {
   return check;
 }
 
-const titleOf = ({ id, title, incident }: Check): string => `${id}: ${title}${incident === null ? "" : ` [${incident}]`}`;
+const titleOf = ({ id, title, incident }: Check): string =>
+  `${id}: ${title}${incident === null ? "" : ` [${incident}]`}`;
 
 /** The shared engine, made when the first test starts. */
 function sharedEngine(create: () => Promise<Engine>): () => Engine {
@@ -56,7 +57,7 @@ function sharedEngine(create: () => Promise<Engine>): () => Engine {
 
 /**
  * Registers one test for each check that the engine promises. Checks that it does not promise are
- * registered as skipped, with the reason in their title.
+ * skipped with the reason, which Vitest reports.
  */
 export function engineContract({ name, create, promises }: ContractSubject): void {
   for (const id of Object.keys(promises.except ?? {})) checkOf(id);
@@ -67,7 +68,7 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
         for (const check of CONTRACT_CHECKS.filter((candidate) => candidate.group === group)) {
           const refusal = promises.except?.[check.id] ?? (promises.groups.includes(group) ? null : promises.because);
           if (refusal !== null) {
-            it.skip(`${check.id}: ${check.title} (not promised: ${refusal})`);
+            it(titleOf(check), (context) => context.skip(`not promised by ${name}: ${refusal}`));
             continue;
           }
           it(titleOf(check), { timeout: CHECK_TIMEOUT_MS }, async (context) => {
@@ -83,7 +84,11 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
 }
 
 /** How a check came out on the control engine: `held` is what must not happen. */
-async function outcomeOnControl(check: Check, engine: Engine, create: () => Promise<Engine>): Promise<"held" | "failed" | { readonly notApplicable: string }> {
+async function outcomeOnControl(
+  check: Check,
+  engine: Engine,
+  create: () => Promise<Engine>,
+): Promise<"held" | "failed" | { readonly notApplicable: string }> {
   try {
     await check.run({ engine, create });
     return "held";
@@ -101,7 +106,9 @@ async function outcomeOnControl(check: Check, engine: Engine, create: () => Prom
  * and so are those that this host refuses by itself.
  */
 export function engineContractControl({ name, create, expectFailing }: ControlSubject): void {
-  const strict = new Set(expectFailing ?? CONTRACT_CHECKS.filter(({ control }) => control === "fails").map(({ id }) => id));
+  const strict = new Set(
+    expectFailing ?? CONTRACT_CHECKS.filter(({ control }) => control === "fails").map(({ id }) => id),
+  );
   for (const id of strict) checkOf(id);
   describe(`engine contract fails without isolation: ${name}`, () => {
     const engine = sharedEngine(create);
@@ -109,14 +116,15 @@ export function engineContractControl({ name, create, expectFailing }: ControlSu
       const { control, id, title } = check;
       if (control === null && !strict.has(id)) continue;
       if (control !== null && control !== "fails" && "notRun" in control) {
-        it.skip(`${id}: ${title} (not run: ${control.notRun})`);
+        it(`${id} fails: ${title}`, (context) => context.skip(`not run without isolation: ${control.notRun}`));
         continue;
       }
       it(`${id} fails: ${title}`, { timeout: CHECK_TIMEOUT_MS }, async (context) => {
         const outcome = await outcomeOnControl(check, engine(), create);
         if (outcome === "failed") return;
         if (outcome !== "held") return context.skip(outcome.notApplicable);
-        if (!strict.has(id) && control !== null && control !== "fails") return context.skip(`held on this host: ${control.mayPass}`);
+        if (!strict.has(id) && control !== null && control !== "fails")
+          return context.skip(`held on this host: ${control.mayPass}`);
         assert.fail("the check passed without any isolation, so it proves nothing");
       });
     }

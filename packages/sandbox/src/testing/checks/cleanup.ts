@@ -64,7 +64,11 @@ export const cleanupChecks: readonly Check[] = checksOf("cleanup", [
       } finally {
         await engine.close();
       }
-      const left = await settle(async () => leftovers(before, await takeSnapshot()), (found) => found.length === 0, SETTLE_MS);
+      const left = await settle(
+        async () => leftovers(before, await takeSnapshot()),
+        (found) => found.length === 0,
+        SETTLE_MS,
+      );
       assert.deepEqual(left, []);
     },
   },
@@ -102,7 +106,11 @@ export const cleanupChecks: readonly Check[] = checksOf("cleanup", [
       for (let round = 0; round < 3; round += 1) await runEverything(engine);
       const grown = async (): Promise<number> => {
         const after = await takeSnapshot();
-        return Math.max((await openDescriptors()) - descriptors, after.processes.size - before.processes.size, after.cgroups.size - before.cgroups.size);
+        return Math.max(
+          (await openDescriptors()) - descriptors,
+          after.processes.size - before.processes.size,
+          after.cgroups.size - before.cgroups.size,
+        );
       };
       // 30 runs: one leaked descriptor a run would show as 30.
       assert.ok((await settle(grown, (by) => by <= 2, SETTLE_MS)) <= 2, `grew by ${await grown()}`);
@@ -115,9 +123,12 @@ export const cleanupChecks: readonly Check[] = checksOf("cleanup", [
       const marker = newMarker();
       const engine = await create();
       let closing = Promise.resolve();
-      const outcome = await engine.run(python("import time; print('up', flush=True); time.sleep(30)", { args: [marker] }), {
-        onOutput: () => void (closing = engine.close()),
-      });
+      const outcome = await engine.run(
+        python("import time; print('up', flush=True); time.sleep(30)", { args: [marker] }),
+        {
+          onOutput: () => void (closing = engine.close()),
+        },
+      );
       await closing;
       assert.ok(outcome.status === "cancelled" || outcome.status === "sandbox_failed", outcome.status);
       assert.deepEqual(await findMarked(marker), []);

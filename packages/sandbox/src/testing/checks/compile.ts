@@ -49,7 +49,8 @@ export const compileChecks: readonly Check[] = checksOf("outcomes", [
       const steps = new Map<string, string>();
       const source = '#include <stdio.h>\n#warning from-compiler\nint main(void) { puts("from-program"); return 0; }';
       const outcome = await engine.run(c(source), {
-        onOutput: ({ step, stream, bytes: part }) => steps.set(`${step} ${stream}`, (steps.get(`${step} ${stream}`) ?? "") + text(part)),
+        onOutput: ({ step, stream, bytes: part }) =>
+          steps.set(`${step} ${stream}`, (steps.get(`${step} ${stream}`) ?? "") + text(part)),
       });
       assertExit(outcome, 0);
       assert.match(steps.get("compile stderr") ?? "", /from-compiler/);
@@ -68,7 +69,10 @@ export const compileChecks: readonly Check[] = checksOf("outcomes", [
       const outcome = await engine.run(c(source, { compileLimits }));
       assertStatus(outcome, "compile_failed");
       const compile = compileOf(outcome);
-      assert.ok(["timed_out", "cpu_exceeded", "out_of_memory"].includes(compile.status), `compile: ${compile.status}; ${describeOutcome(outcome)}`);
+      assert.ok(
+        ["timed_out", "cpu_exceeded", "out_of_memory"].includes(compile.status),
+        `compile: ${compile.status}; ${describeOutcome(outcome)}`,
+      );
       assert.ok(compile.wallMs < 4_500, `took ${compile.wallMs} ms`);
     },
   },

@@ -56,7 +56,9 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     title: "reads output while it still writes input",
     incident: "both sides wait for each other when the pipes are full",
     async run({ engine }) {
-      const outcome = await engine.run(bash("exec cat", { stdin: MEBIBYTE, limits: { stdoutBytes: 2 * MEBIBYTE.length } }));
+      const outcome = await engine.run(
+        bash("exec cat", { stdin: MEBIBYTE, limits: { stdoutBytes: 2 * MEBIBYTE.length } }),
+      );
       assertExit(outcome, 0);
       assert.ok(Buffer.from(outcome.stdout).equals(Buffer.from(MEBIBYTE)), `${outcome.stdout.length} bytes came back`);
     },
@@ -65,7 +67,9 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     name: "stdin-absent",
     title: "gives an end of file at once when there is no standard input",
     async run({ engine }) {
-      const outcome = await engine.run(python("import sys; print(repr(sys.stdin.read()))", { limits: { wallTimeMs: 5_000 } }));
+      const outcome = await engine.run(
+        python("import sys; print(repr(sys.stdin.read()))", { limits: { wallTimeMs: 5_000 } }),
+      );
       assertExit(outcome, 0);
       assert.equal(text(outcome.stdout), "''\n");
     },
@@ -84,7 +88,9 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     title: "does not mind a program that closes its standard input half-way",
     incident: "EPIPE in the service",
     async run({ engine }) {
-      const outcome = await engine.run(bash("head -c 10 | tr a-z A-Z; exec 0<&-; echo; echo done", { stdin: "abcdefghij".repeat(100_000) }));
+      const outcome = await engine.run(
+        bash("head -c 10 | tr a-z A-Z; exec 0<&-; echo; echo done", { stdin: "abcdefghij".repeat(100_000) }),
+      );
       assertExit(outcome, 0);
       assert.equal(text(outcome.stdout), "ABCDEFGHIJ\ndone\n");
     },
@@ -110,7 +116,9 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     name: "output-not-utf8",
     title: "gives output back byte for byte, NUL and invalid UTF-8 included",
     async run({ engine }) {
-      const outcome = await engine.run(python("import os\nfor fd in (1, 2): os.write(fd, bytes(range(256)) + b'\\xff\\xfe')"));
+      const outcome = await engine.run(
+        python("import os\nfor fd in (1, 2): os.write(fd, bytes(range(256)) + b'\\xff\\xfe')"),
+      );
       assertExit(outcome, 0);
       const expected = Buffer.from([...ALL_BYTES, 0xff, 0xfe]);
       assert.deepEqual(Buffer.from(outcome.stdout), expected);
@@ -128,11 +136,16 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
             print("err", n, file=sys.stderr)
       `;
       const chunks = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
-      const outcome = await engine.run(python(source), { onOutput: ({ stream, bytes: part }) => chunks[stream].push(Uint8Array.from(part)) });
+      const outcome = await engine.run(python(source), {
+        onOutput: ({ stream, bytes: part }) => chunks[stream].push(Uint8Array.from(part)),
+      });
       assertExit(outcome, 0);
       for (const stream of ["stdout", "stderr"] as const) {
         assert.ok(chunks[stream].length > 0, `no chunk of ${stream}`);
-        assert.ok(Buffer.concat(chunks[stream]).equals(Buffer.from(outcome[stream])), `${stream} differs from its chunks`);
+        assert.ok(
+          Buffer.concat(chunks[stream]).equals(Buffer.from(outcome[stream])),
+          `${stream} differs from its chunks`,
+        );
       }
     },
   },
@@ -164,7 +177,10 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     title: "passes a thousand arguments",
     async run({ engine }) {
       const args = Array.from({ length: 1_000 }, (_, n) => `${n}`.repeat(20));
-      const received = await runReport<string[]>(engine, python("import json, sys; print(json.dumps(sys.argv[1:]))", { args }));
+      const received = await runReport<string[]>(
+        engine,
+        python("import json, sys; print(json.dumps(sys.argv[1:]))", { args }),
+      );
       assert.deepEqual(received, args);
     },
   },
@@ -173,7 +189,10 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     title: "sets the variables of the spec, whatever their value",
     async run({ engine }) {
       const env = { GREETING: "hello", EMPTY: "", ODD: "a=b\n$(id) é😀 'x'" };
-      const seen = await runReport<Record<string, string>>(engine, python("import json, os; print(json.dumps(dict(os.environ)))", { env }));
+      const seen = await runReport<Record<string, string>>(
+        engine,
+        python("import json, os; print(json.dumps(dict(os.environ)))", { env }),
+      );
       for (const [name, value] of Object.entries(env)) assert.equal(seen[name], value, name);
     },
   },
@@ -203,7 +222,9 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     name: "own-script",
     title: "lets a program run a file that it made itself in its working directory",
     async run({ engine }) {
-      const outcome = await engine.run(bash("printf '#!/bin/sh\\necho made\\n' > made.sh; chmod +x made.sh; ./made.sh"));
+      const outcome = await engine.run(
+        bash("printf '#!/bin/sh\\necho made\\n' > made.sh; chmod +x made.sh; ./made.sh"),
+      );
       assertExit(outcome, 0);
       assert.equal(text(outcome.stdout), "made\n");
     },
@@ -237,7 +258,10 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     title: "starts an entry whose name looks like an option of the interpreter",
     incident: "option injection through file names",
     async run({ engine }) {
-      const outcome = await engine.run({ language: "python", files: [{ path: "-V.py", content: bytes("print('started')") }] });
+      const outcome = await engine.run({
+        language: "python",
+        files: [{ path: "-V.py", content: bytes("print('started')") }],
+      });
       assertExit(outcome, 0);
       assert.equal(text(outcome.stdout), "started\n");
     },

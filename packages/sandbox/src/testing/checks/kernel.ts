@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Engine } from "../../types.ts";
-import { type Check, type CheckDefinition, checksOf, CheckInconclusiveError, CheckNotApplicableError } from "../check.ts";
+import {
+  type Check,
+  type CheckDefinition,
+  checksOf,
+  CheckInconclusiveError,
+  CheckNotApplicableError,
+} from "../check.ts";
 import { findMarked, newMarker } from "../host/marked-process.ts";
 import { bash, code, describeOutcome, python, runReport, runToEnd, text } from "../programs.ts";
 import { startHeldRun } from "./held-run.ts";
@@ -20,7 +26,7 @@ const NAMESPACES = ["user", "pid", "net", "ipc", "uts", "mnt", "cgroup"];
 async function hostUidOf(engine: Engine): Promise<{ uid: number; release: () => Promise<unknown> }> {
   const marker = newMarker();
   const held = await startHeldRun(engine, { args: [marker] });
-  const program = (await findMarked(marker)).find(({ command }) => command.includes("python"));
+  const program = (await findMarked(marker)).find(({ command }) => /^\S*python/.test(command));
   if (program === undefined) {
     throw new CheckInconclusiveError(`the program was not found on the host: ${describeOutcome(await held.release())}`);
   }
@@ -28,17 +34,15 @@ async function hostUidOf(engine: Engine): Promise<{ uid: number; release: () => 
 }
 
 const statusChecks: CheckDefinition[] = [
-  ...["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(
-    (set): CheckDefinition => ({
-      name: `capabilities-${set.slice(3).toLowerCase()}`,
-      title: `leaves the capability set ${set} empty`,
-      control: { mayPass: "empty already for the user of the tests" },
-      async run({ engine }) {
-        const status = await runReport<Record<string, string>>(engine, python(STATUS));
-        assert.match(status[set] ?? "missing", /^0+$/, `${set} is ${status[set]}`);
-      },
-    }),
-  ),
+  ...["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map((set): CheckDefinition => ({
+    name: `capabilities-${set.slice(3).toLowerCase()}`,
+    title: `leaves the capability set ${set} empty`,
+    control: { mayPass: "empty already for the user of the tests" },
+    async run({ engine }) {
+      const status = await runReport<Record<string, string>>(engine, python(STATUS));
+      assert.match(status[set] ?? "missing", /^0+$/, `${set} is ${status[set]}`);
+    },
+  })),
   {
     name: "no-new-privileges",
     title: "sets no_new_privs",
@@ -78,7 +82,8 @@ const statusChecks: CheckDefinition[] = [
     incident: "CVE-2024-29021 and every escape after it: root inside was root outside",
     control: { mayPass: "the tests do not run as root" },
     async run({ engine }) {
-      if (process.getuid?.() !== 0) throw new CheckNotApplicableError("the tests do not run as root, so nothing they start can be");
+      if (process.getuid?.() !== 0)
+        throw new CheckNotApplicableError("the tests do not run as root, so nothing they start can be");
       const { uid, release } = await hostUidOf(engine);
       await release();
       assert.notEqual(uid, 0);
@@ -99,18 +104,16 @@ const statusChecks: CheckDefinition[] = [
   },
 ];
 
-const namespaceChecks = NAMESPACES.map(
-  (name): CheckDefinition => ({
-    name: `namespace-${name}`,
-    title: `has a ${name} namespace of its own`,
-    control: "fails",
-    async run({ engine }) {
-      const outcome = await runToEnd(engine, python(`import os; print(os.readlink("/proc/self/ns/${name}"))`));
-      assert.match(text(outcome.stdout), new RegExp(`^${name}:\\[\\d+\\]$`, "m"));
-      assert.notEqual(text(outcome.stdout).trim(), await readlink(`/proc/self/ns/${name}`));
-    },
-  }),
-);
+const namespaceChecks = NAMESPACES.map((name): CheckDefinition => ({
+  name: `namespace-${name}`,
+  title: `has a ${name} namespace of its own`,
+  control: "fails",
+  async run({ engine }) {
+    const outcome = await runToEnd(engine, python(`import os; print(os.readlink("/proc/self/ns/${name}"))`));
+    assert.match(text(outcome.stdout), new RegExp(`^${name}:\\[\\d+\\]$`, "m"));
+    assert.notEqual(text(outcome.stdout).trim(), await readlink(`/proc/self/ns/${name}`));
+  },
+}));
 
 /** Group `kernel`: identity. */
 export const kernelChecks: readonly Check[] = checksOf("kernel", [
@@ -121,7 +124,10 @@ export const kernelChecks: readonly Check[] = checksOf("kernel", [
     title: "shows the program only the few processes of its own sandbox",
     control: "fails",
     async run({ engine }) {
-      const pids = await runReport<number[]>(engine, python("import json, os; print(json.dumps([int(name) for name in os.listdir('/proc') if name.isdigit()]))"));
+      const pids = await runReport<number[]>(
+        engine,
+        python("import json, os; print(json.dumps([int(name) for name in os.listdir('/proc') if name.isdigit()]))"),
+      );
       assert.ok(pids.length > 0 && pids.length <= 6, `${pids.length} processes in sight`);
       assert.ok(Math.max(...pids) < 1_000, `process ids up to ${Math.max(...pids)}`);
     },
@@ -131,7 +137,10 @@ export const kernelChecks: readonly Check[] = checksOf("kernel", [
     title: "does not tell the host's name",
     control: "fails",
     async run({ engine }) {
-      const name = await runReport<string>(engine, python("import json, socket; print(json.dumps(socket.gethostname()))"));
+      const name = await runReport<string>(
+        engine,
+        python("import json, socket; print(json.dumps(socket.gethostname()))"),
+      );
       assert.notEqual(name, hostname());
     },
   },
@@ -162,7 +171,9 @@ export const kernelChecks: readonly Check[] = checksOf("kernel", [
     incident: "user namespaces as the door to kernel bugs (CVE-2022-0185, CVE-2023-32233)",
     control: { mayPass: "the host forbids user namespaces, or has no unshare" },
     async run({ engine }) {
-      const outcome = await engine.run(bash("for flag in U Ur n m p u i C; do unshare -$flag true 2>/dev/null && echo made $flag; done; exit 0"));
+      const outcome = await engine.run(
+        bash("for flag in U Ur n m p u i C; do unshare -$flag true 2>/dev/null && echo made $flag; done; exit 0"),
+      );
       assert.equal(outcome.status, "exited", describeOutcome(outcome));
       assert.equal(text(outcome.stdout), "", "namespaces were made");
     },

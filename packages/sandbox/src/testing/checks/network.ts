@@ -80,7 +80,11 @@ function outsideAddress(): { address: string; family: "IPv4" | "IPv6" } {
 
 /** Documentation and metadata addresses: nothing may be sent, so the error must come at once. */
 const UNREACHABLE: readonly (readonly [name: string, title: string, call: string])[] = [
-  ["metadata", "the cloud's metadata service (169.254.169.254)", 'socket.AF_INET, socket.SOCK_STREAM, ("169.254.169.254", 80)'],
+  [
+    "metadata",
+    "the cloud's metadata service (169.254.169.254)",
+    'socket.AF_INET, socket.SOCK_STREAM, ("169.254.169.254", 80)',
+  ],
   ["internet", "an address of the Internet", 'socket.AF_INET, socket.SOCK_STREAM, ("192.0.2.1", 443)'],
   ["private", "a private network", 'socket.AF_INET, socket.SOCK_STREAM, ("10.255.255.254", 22)'],
   ["internet-ipv6", "an IPv6 address of the Internet", 'socket.AF_INET6, socket.SOCK_STREAM, ("2001:db8::1", 443)'],
@@ -90,19 +94,17 @@ const UNREACHABLE: readonly (readonly [name: string, title: string, call: string
 
 const AT_ONCE = new Set(["ENETUNREACH", "EPERM", "EACCES", "EAFNOSUPPORT", "ENETDOWN", "EADDRNOTAVAIL"]);
 
-const unreachable = UNREACHABLE.map(
-  ([name, title, call]): CheckDefinition => ({
-    name,
-    title: `cannot reach ${title}, and is told so at once`,
-    incident: "CVE-2024-29021: server-side request forgery from a submission to the service's database",
-    control: noNetworkIsolation,
-    async run({ engine }) {
-      const { said, seconds } = await attempt(engine, call);
-      assert.ok(AT_ONCE.has(said), `got ${said}`);
-      assert.ok(seconds < 0.5, `took ${seconds} s`);
-    },
-  }),
-);
+const unreachable = UNREACHABLE.map(([name, title, call]): CheckDefinition => ({
+  name,
+  title: `cannot reach ${title}, and is told so at once`,
+  incident: "CVE-2024-29021: server-side request forgery from a submission to the service's database",
+  control: noNetworkIsolation,
+  async run({ engine }) {
+    const { said, seconds } = await attempt(engine, call);
+    assert.ok(AT_ONCE.has(said), `got ${said}`);
+    assert.ok(seconds < 0.5, `took ${seconds} s`);
+  },
+}));
 
 /** Group `network`. */
 export const networkChecks: readonly Check[] = checksOf("network", [

@@ -11,20 +11,18 @@ const SIGNALS = ["SIGSEGV", "SIGABRT", "SIGKILL", "SIGTERM", "SIGHUP", "SIGFPE",
 /** Ordinary codes, and those that a shell uses for "ended by a signal". */
 const EXIT_CODES = [0, 1, 2, 42, 64, 125, 126, 127, 128, 129, 134, 137, 139, 143, 159, 254, 255];
 
-const signalChecks = SIGNALS.map(
-  (signal): CheckDefinition => ({
-    name: `signaled-${signal.slice(3).toLowerCase()}`,
-    title: `names ${signal} when it ends the program`,
-    incident: "a program that is process 1 of its namespace does not die of its own signals",
-    async run({ engine }) {
-      // The shell gives the signal its default action back, which Python changes for some.
-      const outcome = await engine.run(bash(`trap - ${signal}; kill -${signal.slice(3)} $$; sleep 5`));
-      assertStatus(outcome, "signaled");
-      assert.equal(outcome.signal, signal, describeOutcome(outcome));
-      assert.equal(outcome.exitCode, null, describeOutcome(outcome));
-    },
-  }),
-);
+const signalChecks = SIGNALS.map((signal): CheckDefinition => ({
+  name: `signaled-${signal.slice(3).toLowerCase()}`,
+  title: `names ${signal} when it ends the program`,
+  incident: "a program that is process 1 of its namespace does not die of its own signals",
+  async run({ engine }) {
+    // The shell gives the signal its default action back, which Python changes for some.
+    const outcome = await engine.run(bash(`trap - ${signal}; kill -${signal.slice(3)} $$; sleep 5`));
+    assertStatus(outcome, "signaled");
+    assert.equal(outcome.signal, signal, describeOutcome(outcome));
+    assert.equal(outcome.exitCode, null, describeOutcome(outcome));
+  },
+}));
 
 const ends: CheckDefinition[] = [
   {
@@ -65,7 +63,8 @@ const ends: CheckDefinition[] = [
       assert.equal(report.available, true, report.reason ?? "");
       assert.equal(report.engine, engine.name);
       assert.equal(report.isolation, engine.isolation);
-      for (const belt of report.belts) assert.ok(belt.on || belt.detail !== "", `belt ${belt.name} is off without a reason`);
+      for (const belt of report.belts)
+        assert.ok(belt.on || belt.detail !== "", `belt ${belt.name} is off without a reason`);
     },
   },
   {
@@ -74,7 +73,9 @@ const ends: CheckDefinition[] = [
     incident: "execution time-out that left the process running (inspect_ai#2779)",
     async run({ engine }) {
       const startedAt = performance.now();
-      const outcome = await engine.run(python("import time; print('up', flush=True); time.sleep(60)", { limits: { wallTimeMs: 500 } }));
+      const outcome = await engine.run(
+        python("import time; print('up', flush=True); time.sleep(60)", { limits: { wallTimeMs: 500 } }),
+      );
       assertStatus(outcome, "timed_out");
       assert.ok(outcome.limitsHit.includes("wallTimeMs"), describeOutcome(outcome));
       assert.ok(outcome.wallMs >= 450, `stopped early, after ${outcome.wallMs} ms`);
@@ -86,7 +87,9 @@ const ends: CheckDefinition[] = [
     name: "cpu-exceeded",
     title: "ends a busy loop at its processor time, before its wall time",
     async run({ engine }) {
-      const outcome = await engine.run(bash("while :; do :; done", { limits: { cpuTimeMs: 1_000, wallTimeMs: 8_000 } }));
+      const outcome = await engine.run(
+        bash("while :; do :; done", { limits: { cpuTimeMs: 1_000, wallTimeMs: 8_000 } }),
+      );
       assertStatus(outcome, "cpu_exceeded");
       assert.ok(outcome.limitsHit.includes("cpuTimeMs"), describeOutcome(outcome));
       assert.ok(outcome.cpuMs === null || outcome.cpuMs < 2_500, `used ${outcome.cpuMs} ms`);
@@ -118,24 +121,22 @@ const ends: CheckDefinition[] = [
       assert.ok(outcome.limitsHit.includes("fileSizeBytes"), describeOutcome(outcome));
     },
   },
-  ...["$PWD", "/tmp"].map(
-    (directory): CheckDefinition => ({
-      name: `disk-exceeded-${directory === "/tmp" ? "tmp" : "cwd"}`,
-      title: `reports a full disk in ${directory === "/tmp" ? "/tmp" : "the working directory"}`,
-      control: { notRun: "there is no disk limit, so it would fill the host's disk" },
-      async run({ engine }) {
-        const fill = code`
+  ...["$PWD", "/tmp"].map((directory): CheckDefinition => ({
+    name: `disk-exceeded-${directory === "/tmp" ? "tmp" : "cwd"}`,
+    title: `reports a full disk in ${directory === "/tmp" ? "/tmp" : "the working directory"}`,
+    control: { notRun: "there is no disk limit, so it would fill the host's disk" },
+    async run({ engine }) {
+      const fill = code`
           set -e
           for i in $(seq 1 24); do dd if=/dev/zero of="${directory}/part$i" bs=262144 count=4 status=none; done
           echo wrote everything
         `;
-        const outcome = await engine.run(bash(fill, { limits: { diskBytes: 4 * MiB, memoryBytes: 256 * MiB } }));
-        assert.equal(text(outcome.stdout), "", describeOutcome(outcome));
-        assertStatus(outcome, "disk_exceeded");
-        assert.ok(outcome.limitsHit.includes("diskBytes"), describeOutcome(outcome));
-      },
-    }),
-  ),
+      const outcome = await engine.run(bash(fill, { limits: { diskBytes: 4 * MiB, memoryBytes: 256 * MiB } }));
+      assert.equal(text(outcome.stdout), "", describeOutcome(outcome));
+      assertStatus(outcome, "disk_exceeded");
+      assert.ok(outcome.limitsHit.includes("diskBytes"), describeOutcome(outcome));
+    },
+  })),
   {
     name: "cancelled-before",
     title: "starts nothing when it is cancelled before it began",
@@ -156,11 +157,14 @@ const ends: CheckDefinition[] = [
     async run({ engine }) {
       const abort = new AbortController();
       const startedAt = performance.now();
-      const outcome = await engine.run(python("import time\nprint('up', flush=True)\ntime.sleep(60)", { limits: { wallTimeMs: 8_000 } }), {
-        signal: abort.signal,
-        // Only a chunk that arrives during the run can cancel it.
-        onOutput: () => abort.abort(),
-      });
+      const outcome = await engine.run(
+        python("import time\nprint('up', flush=True)\ntime.sleep(60)", { limits: { wallTimeMs: 8_000 } }),
+        {
+          signal: abort.signal,
+          // Only a chunk that arrives during the run can cancel it.
+          onOutput: () => abort.abort(),
+        },
+      );
       assertStatus(outcome, "cancelled");
       assert.equal(text(outcome.stdout), "up\n");
       assert.ok(performance.now() - startedAt < 4_000, `took ${Math.round(performance.now() - startedAt)} ms`);

@@ -40,7 +40,9 @@ const perStream = (["stdout", "stderr"] as const).flatMap((stream): CheckDefinit
       const limits = { [`${stream}Bytes`]: 0 };
       assertExit(await engine.run(bash("true", { limits })), 0);
       const redirect = stream === "stdout" ? "" : " >&2";
-      const outcome = await engine.run(bash(`printf x${redirect}; sleep 30`, { limits: { ...limits, wallTimeMs: 8_000 } }));
+      const outcome = await engine.run(
+        bash(`printf x${redirect}; sleep 30`, { limits: { ...limits, wallTimeMs: 8_000 } }),
+      );
       assertStatus(outcome, "output_exceeded");
       assert.equal(outcome[stream].length, 0);
     },

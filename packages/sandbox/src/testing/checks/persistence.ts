@@ -54,7 +54,9 @@ export const persistenceChecks: readonly Check[] = checksOf("files", [
     name: "own-files-fresh",
     title: "gives each run its own files afresh, also after a run that destroyed them",
     async run({ engine }) {
-      const spec = python("import json, os; print(json.dumps(sorted(os.listdir()))); os.remove('main.py'); os.chmod('.', 0)");
+      const spec = python(
+        "import json, os; print(json.dumps(sorted(os.listdir()))); os.remove('main.py'); os.chmod('.', 0)",
+      );
       for (let round = 0; round < 3; round += 1) {
         assert.deepEqual(await runReport<string[]>(engine, spec), ["main.py"]);
       }

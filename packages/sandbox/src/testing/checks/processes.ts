@@ -1,7 +1,13 @@
 /** When `run` has returned, nothing of the run is alive. */
 import assert from "node:assert/strict";
 import type { OutcomeStatus, RunOptions } from "../../types.ts";
-import { type Check, type CheckDefinition, checksOf, CheckInconclusiveError, type ControlExpectation } from "../check.ts";
+import {
+  type Check,
+  type CheckDefinition,
+  checksOf,
+  CheckInconclusiveError,
+  type ControlExpectation,
+} from "../check.ts";
 import { findMarked, newMarker, startMarked } from "../host/marked-process.ts";
 import { assertExit, assertStatus, code, describeOutcome, python, text } from "../programs.ts";
 
@@ -99,23 +105,23 @@ const ESCAPES: readonly Escape[] = [
   },
 ];
 
-const leaving = ESCAPES.map(
-  ({ name, title, source, control }): CheckDefinition => ({
-    name,
-    title: `leaves nothing of ${title}`,
-    incident: "7,029 processes left in a day (Agenta#5172)",
-    ...(control === null ? {} : { control }),
-    async run({ engine }) {
-      const marker = newMarker();
-      const startedAt = performance.now();
-      const outcome = await engine.run(python(`${PRELUDE}\n${source}`, { args: [marker], limits: { wallTimeMs: 10_000 } }));
-      if (text(outcome.stdout) !== "left\n") throw new CheckInconclusiveError(describeOutcome(outcome));
-      assertExit(outcome, 0);
-      assert.ok(performance.now() - startedAt < 5_000, "waited for the process that was left");
-      await assertNobody(marker);
-    },
-  }),
-);
+const leaving = ESCAPES.map(({ name, title, source, control }): CheckDefinition => ({
+  name,
+  title: `leaves nothing of ${title}`,
+  incident: "7,029 processes left in a day (Agenta#5172)",
+  ...(control === null ? {} : { control }),
+  async run({ engine }) {
+    const marker = newMarker();
+    const startedAt = performance.now();
+    const outcome = await engine.run(
+      python(`${PRELUDE}\n${source}`, { args: [marker], limits: { wallTimeMs: 10_000 } }),
+    );
+    if (text(outcome.stdout) !== "left\n") throw new CheckInconclusiveError(describeOutcome(outcome));
+    assertExit(outcome, 0);
+    assert.ok(performance.now() - startedAt < 5_000, "waited for the process that was left");
+    await assertNobody(marker);
+  },
+}));
 
 /** Ends what was found before it complains, so that a failing engine does not litter the host. */
 async function assertNobody(marker: string): Promise<void> {
@@ -131,7 +137,13 @@ async function assertNobody(marker: string): Promise<void> {
 }
 
 /** Runs a program that does not want to end, with a daemon, and looks for survivors. */
-function ending(name: string, title: string, status: OutcomeStatus, stop: (abort: AbortController) => RunOptions, wallTimeMs: number): CheckDefinition {
+function ending(
+  name: string,
+  title: string,
+  status: OutcomeStatus,
+  stop: (abort: AbortController) => RunOptions,
+  wallTimeMs: number,
+): CheckDefinition {
   const source = code`
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(number, signal.SIG_IGN)
     if os.fork() == 0:
@@ -167,7 +179,10 @@ export const processChecks: readonly Check[] = checksOf("processes", [
       const [outside, inside] = [newMarker(), newMarker()];
       const host = await startMarked(outside);
       try {
-        assert.deepEqual((await findMarked(outside)).map(({ pid }) => pid), [host.pid]);
+        assert.deepEqual(
+          (await findMarked(outside)).map(({ pid }) => pid),
+          [host.pid],
+        );
       } finally {
         await host[Symbol.asyncDispose]();
       }
@@ -175,10 +190,13 @@ export const processChecks: readonly Check[] = checksOf("processes", [
 
       let seen = Promise.resolve<unknown[]>([]);
       const abort = new AbortController();
-      const outcome = await engine.run(python("import time; print('up', flush=True); time.sleep(20)", { args: [inside] }), {
-        signal: abort.signal,
-        onOutput: () => void (seen = findMarked(inside).finally(() => abort.abort())),
-      });
+      const outcome = await engine.run(
+        python("import time; print('up', flush=True); time.sleep(20)", { args: [inside] }),
+        {
+          signal: abort.signal,
+          onOutput: () => void (seen = findMarked(inside).finally(() => abort.abort())),
+        },
+      );
       assertStatus(outcome, "cancelled");
       assert.notDeepEqual(await seen, [], "the running program was not found from the host");
       await assertNobody(inside);
@@ -217,26 +235,24 @@ export const processChecks: readonly Check[] = checksOf("processes", [
       assertExit(await engine.run(python("pass")), 0);
     },
   },
-  ...(["kill(0)", "kill(getppid())"] as const).map(
-    (attack): CheckDefinition => ({
-      name: attack === "kill(0)" ? "kill-group" : "kill-parent",
-      title: `does not take a program's ${attack} for a failure of the sandbox`,
-      incident: "a program that makes its result look like the platform's fault is run again and again",
-      control: { notRun: "its parent may be the test itself" },
-      async run({ engine }) {
-        const target = attack === "kill(0)" ? "0" : "os.getppid()";
-        const source = code`
+  ...(["kill(0)", "kill(getppid())"] as const).map((attack): CheckDefinition => ({
+    name: attack === "kill(0)" ? "kill-group" : "kill-parent",
+    title: `does not take a program's ${attack} for a failure of the sandbox`,
+    incident: "a program that makes its result look like the platform's fault is run again and again",
+    control: { notRun: "its parent may be the test itself" },
+    async run({ engine }) {
+      const target = attack === "kill(0)" ? "0" : "os.getppid()";
+      const source = code`
           if len([name for name in os.listdir("/proc") if name.isdigit()]) > 12: sys.exit(3)
           try: os.kill(${target}, signal.SIGKILL)
           except OSError: pass
           time.sleep(0.2)
         `;
-        const outcome = await engine.run(python(`${PRELUDE}\n${source}`, { limits: { wallTimeMs: 5_000 } }));
-        assert.notEqual(outcome.status, "sandbox_failed", describeOutcome(outcome));
-        assert.notEqual(outcome.exitCode, 3, describeOutcome(outcome));
-      },
-    }),
-  ),
+      const outcome = await engine.run(python(`${PRELUDE}\n${source}`, { limits: { wallTimeMs: 5_000 } }));
+      assert.notEqual(outcome.status, "sandbox_failed", describeOutcome(outcome));
+      assert.notEqual(outcome.exitCode, 3, describeOutcome(outcome));
+    },
+  })),
   {
     name: "forged-outcome",
     title: "does not let a program write its own outcome, or end the watch over it",

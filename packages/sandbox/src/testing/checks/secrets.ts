@@ -13,7 +13,11 @@ const OWN_VARIABLES =
   /^(PATH|HOME|LANG|LANGUAGE|LC_\w+|TMPDIR|PWD|OLDPWD|SHLVL|_|USER|LOGNAME|SHELL|TERM|TZ|HOSTNAME|PYTHON\w+|NODE_\w+|GO\w+|CARGO_\w+|RUST\w+|JAVA_\w+|XDG_\w+)$/;
 
 /** Sets a secret in this process's environment, then makes an engine and works with it. */
-async function withServiceSecret(target: CheckTarget, secret: string, work: (engine: Engine) => Promise<void>): Promise<void> {
+async function withServiceSecret(
+  target: CheckTarget,
+  secret: string,
+  work: (engine: Engine) => Promise<void>,
+): Promise<void> {
   process.env["CRUCIBLE_CONTRACT_SECRET"] = secret;
   try {
     await using engine = await target.create();
@@ -31,8 +35,14 @@ export const secretChecks: readonly Check[] = checksOf("secrets", [
     incident: "SandboxFusion without isolation passed on the service's whole environment",
     run: (target) =>
       withServiceSecret(target, newMarker(), async (engine) => {
-        const seen = await runReport<Record<string, string>>(engine, python("import json, os; print(json.dumps(dict(os.environ)))"));
-        assert.deepEqual(Object.keys(seen).filter((name) => !OWN_VARIABLES.test(name)), []);
+        const seen = await runReport<Record<string, string>>(
+          engine,
+          python("import json, os; print(json.dumps(dict(os.environ)))"),
+        );
+        assert.deepEqual(
+          Object.keys(seen).filter((name) => !OWN_VARIABLES.test(name)),
+          [],
+        );
         const secret = process.env["CRUCIBLE_CONTRACT_SECRET"] ?? "";
         assert.ok(!JSON.stringify(seen).includes(secret));
       }),
@@ -88,7 +98,11 @@ export const secretChecks: readonly Check[] = checksOf("secrets", [
       const log = `${trap.directory}/loader-log`;
       await engine.run(bash("/bin/true", { env: { LD_DEBUG: "libs", LD_DEBUG_OUTPUT: log } }));
       const entries = await readdir(trap.directory);
-      assert.deepEqual(entries.filter((name) => name.startsWith(basename(log))), [], "a process of the host took the program's variables");
+      assert.deepEqual(
+        entries.filter((name) => name.startsWith(basename(log))),
+        [],
+        "a process of the host took the program's variables",
+      );
     },
   },
   {
@@ -112,10 +126,17 @@ export const secretChecks: readonly Check[] = checksOf("secrets", [
       const abort = new AbortController();
       let started: () => void = () => {};
       const isUp = new Promise<void>((resolve) => (started = resolve));
-      const other = engine.run(python("import time; print('up', flush=True); time.sleep(9)", { args: [token], env: { TOKEN: token }, stdin: token }), {
-        signal: abort.signal,
-        onOutput: () => started(),
-      });
+      const other = engine.run(
+        python("import time; print('up', flush=True); time.sleep(9)", {
+          args: [token],
+          env: { TOKEN: token },
+          stdin: token,
+        }),
+        {
+          signal: abort.signal,
+          onOutput: () => started(),
+        },
+      );
       try {
         await Promise.race([isUp, other]);
         assert.deepEqual(await runReport<string[]>(engine, python(search, { args: halves(token) })), []);

@@ -5,12 +5,20 @@ import { MAX_LIMITS } from "../../limits.ts";
 import type { Engine, RunSpec } from "../../types.ts";
 import { type Check, type CheckDefinition, checksOf } from "../check.ts";
 import { findMarked, newMarker } from "../host/marked-process.ts";
-import { bytes, python } from "../programs.ts";
+import { bytes, c, python } from "../programs.ts";
 
-async function assertRefused(engine: Engine, spec: RunSpec, errorCode: SpecError["code"], field: RegExp): Promise<void> {
+async function assertRefused(
+  engine: Engine,
+  spec: RunSpec,
+  errorCode: SpecError["code"],
+  field: RegExp,
+): Promise<void> {
   const marker = newMarker();
   let output = 0;
-  const run = engine.run({ ...spec, env: { ...spec.env, CONTRACT_MARK: marker } }, { onOutput: () => void (output += 1) });
+  const run = engine.run(
+    { ...spec, env: { ...spec.env, CONTRACT_MARK: marker } },
+    { onOutput: () => void (output += 1) },
+  );
   const error = await run.then(
     (outcome) => assert.fail(`ran and gave ${outcome.status}`),
     (reason: unknown) => reason,
@@ -46,9 +54,24 @@ const CLIMBING = [
 ];
 
 const badLimits: readonly [string, RunSpec, SpecError["code"], RegExp][] = [
-  ["memory above the maximum", python("", { limits: { memoryBytes: MAX_LIMITS.memoryBytes * 1024 } }), "limit_too_high", /^limits\.memoryBytes$/],
-  ["wall time above the maximum", python("", { limits: { wallTimeMs: MAX_LIMITS.wallTimeMs * 1024 } }), "limit_too_high", /^limits\.wallTimeMs$/],
-  ["compile limits above the maximum", python("", { compileLimits: { pids: MAX_LIMITS.pids * 1024 } }), "limit_too_high", /^compileLimits\.pids$/],
+  [
+    "memory above the maximum",
+    python("", { limits: { memoryBytes: MAX_LIMITS.memoryBytes * 1024 } }),
+    "limit_too_high",
+    /^limits\.memoryBytes$/,
+  ],
+  [
+    "wall time above the maximum",
+    python("", { limits: { wallTimeMs: MAX_LIMITS.wallTimeMs * 1024 } }),
+    "limit_too_high",
+    /^limits\.wallTimeMs$/,
+  ],
+  [
+    "compile limits above the maximum",
+    c("", { compileLimits: { pids: MAX_LIMITS.pids * 1024 } }),
+    "limit_too_high",
+    /^compileLimits\.pids$/,
+  ],
   ["negative", python("", { limits: { pids: -1 } }), "invalid_field", /^limits\.pids$/],
   ["not a number", python("", { limits: { wallTimeMs: Number.NaN } }), "invalid_field", /^limits\.wallTimeMs$/],
   ["infinite", python("", { limits: { diskBytes: Number.POSITIVE_INFINITY } }), "invalid_field", /^limits\.diskBytes$/],
@@ -59,7 +82,8 @@ const definitions: CheckDefinition[] = [
   {
     name: "unknown-language",
     title: "refuses a language that it does not know",
-    run: ({ engine }) => assertRefused(engine, { ...python(""), language: "klingon" }, "unknown_language", /^language$/),
+    run: ({ engine }) =>
+      assertRefused(engine, { ...python(""), language: "klingon" }, "unknown_language", /^language$/),
   },
   {
     name: "language-of-prototype",
@@ -84,14 +108,12 @@ const definitions: CheckDefinition[] = [
       await assertRefused(engine, { ...python(""), entry: "/etc/passwd" }, "invalid_field", /^entry$/);
     },
   },
-  ...CLIMBING.map(
-    (path): CheckDefinition => ({
-      name: `path-${JSON.stringify(path).slice(1, -1) || "empty"}`,
-      title: `refuses the file name ${JSON.stringify(path)}`,
-      incident: "Zip Slip: file names that climb out",
-      run: ({ engine }) => assertRefused(engine, pythonWith("main.py", path), "invalid_field", /^files\[1\]/),
-    }),
-  ),
+  ...CLIMBING.map((path): CheckDefinition => ({
+    name: `path-${JSON.stringify(path).slice(1, -1) || "empty"}`,
+    title: `refuses the file name ${JSON.stringify(path)}`,
+    incident: "Zip Slip: file names that climb out",
+    run: ({ engine }) => assertRefused(engine, pythonWith("main.py", path), "invalid_field", /^files\[1\]/),
+  })),
   {
     name: "path-duplicate",
     title: "refuses two files with one name",
@@ -130,7 +152,9 @@ const definitions: CheckDefinition[] = [
     async run({ engine }) {
       for (const [what, spec, errorCode, field] of badLimits) {
         await assertRefused(engine, spec, errorCode, field).catch((error: unknown) => {
-          throw new assert.AssertionError({ message: `${what}: ${error instanceof Error ? error.message : String(error)}` });
+          throw new assert.AssertionError({
+            message: `${what}: ${error instanceof Error ? error.message : String(error)}`,
+          });
         });
       }
     },

@@ -3,7 +3,13 @@
  * `syscall(2)`, with arguments that do no harm and, unfiltered, give an error other than "denied".
  */
 import assert from "node:assert/strict";
-import { type Check, type CheckDefinition, checksOf, CheckInconclusiveError, CheckNotApplicableError } from "../check.ts";
+import {
+  type Check,
+  type CheckDefinition,
+  checksOf,
+  CheckInconclusiveError,
+  CheckNotApplicableError,
+} from "../check.ts";
 import { assertStatus, c, code, describeOutcome, python, runReport, text } from "../programs.ts";
 
 const prelude = code`
@@ -58,19 +64,46 @@ const NEW_USER = 0x10000000;
 
 const CALLS: readonly Call[] = [
   { name: "unshare", numbers: [272, 97], arguments: `${NEW_USER}`, why: "new user namespace" },
-  { name: "clone", numbers: [56, 220], arguments: `${NEW_USER + 17}, 0, 0, 0, 0, clones=True`, why: "new user namespace" },
+  {
+    name: "clone",
+    numbers: [56, 220],
+    arguments: `${NEW_USER + 17}, 0, 0, 0, 0, clones=True`,
+    why: "new user namespace",
+  },
   { name: "setns", numbers: [308, 268], arguments: "-1, 0", why: "enter a namespace" },
   { name: "mount", numbers: [165, 40], arguments: "missing, missing, missing, 0, 0", why: "mount" },
   { name: "umount2", numbers: [166, 39], arguments: "missing, 0", why: "uncover what a mount hides" },
   { name: "fsopen", numbers: [430, 430], arguments: "missing, 0", why: "mount, new interface (CVE-2022-0185)" },
   { name: "open_tree", numbers: [428, 428], arguments: "-100, missing, 0", why: "mount, new interface" },
-  { name: "move_mount", numbers: [429, 429], arguments: "-100, missing, -100, missing, 0", why: "mount, new interface" },
-  { name: "mount_setattr", numbers: [442, 442], arguments: "-100, missing, 0, address, 32", why: "make a mount writable" },
+  {
+    name: "move_mount",
+    numbers: [429, 429],
+    arguments: "-100, missing, -100, missing, 0",
+    why: "mount, new interface",
+  },
+  {
+    name: "mount_setattr",
+    numbers: [442, 442],
+    arguments: "-100, missing, 0, address, 32",
+    why: "make a mount writable",
+  },
   { name: "pivot_root", numbers: [155, 41], arguments: "missing, missing", why: "change the root" },
   { name: "chroot", numbers: [161, 51], arguments: "root", why: "change the root" },
   { name: "ptrace", numbers: [101, 117], arguments: "0, 0, 0, 0", why: "control another process", strict: true },
-  { name: "process_vm_readv", numbers: [310, 270], arguments: "os.getpid(), 0, 0, 0, 0, 0", why: "read another process", strict: true },
-  { name: "process_vm_writev", numbers: [311, 271], arguments: "os.getpid(), 0, 0, 0, 0, 0", why: "write into another process", strict: true },
+  {
+    name: "process_vm_readv",
+    numbers: [310, 270],
+    arguments: "os.getpid(), 0, 0, 0, 0, 0",
+    why: "read another process",
+    strict: true,
+  },
+  {
+    name: "process_vm_writev",
+    numbers: [311, 271],
+    arguments: "os.getpid(), 0, 0, 0, 0, 0",
+    why: "write into another process",
+    strict: true,
+  },
   { name: "pidfd_getfd", numbers: [438, 438], arguments: "-1, 0, 0", why: "take another process's descriptor" },
   { name: "kcmp", numbers: [312, 272], arguments: "os.getpid(), os.getpid(), 0, 0, 0", why: "kernel addresses" },
   { name: "bpf", numbers: [321, 280], arguments: "9999, 0, 0", why: "code in the kernel (CVE-2021-3490)" },
@@ -81,8 +114,18 @@ const CALLS: readonly Call[] = [
   { name: "keyctl", numbers: [250, 219], arguments: "0, -2, 0", why: "keys are not in a namespace (CVE-2016-0728)" },
   { name: "add_key", numbers: [248, 217], arguments: "0, 0, 0, 0, -2", why: "keys are not in a namespace" },
   { name: "request_key", numbers: [249, 218], arguments: "0, 0, 0, -2", why: "starts a program of the host" },
-  { name: "open_by_handle_at", numbers: [304, 265], arguments: "-100, 0, 0", why: "shocker: open any file of the host by number" },
-  { name: "name_to_handle_at", numbers: [303, 264], arguments: "-100, missing, address, address + 512, 0", why: "the other half of shocker" },
+  {
+    name: "open_by_handle_at",
+    numbers: [304, 265],
+    arguments: "-100, 0, 0",
+    why: "shocker: open any file of the host by number",
+  },
+  {
+    name: "name_to_handle_at",
+    numbers: [303, 264],
+    arguments: "-100, missing, address, address + 512, 0",
+    why: "the other half of shocker",
+  },
   { name: "kexec_load", numbers: [246, 104], arguments: "0, 1000, 0, 0", why: "another kernel" },
   { name: "init_module", numbers: [175, 105], arguments: "0, 0, 0", why: "code in the kernel" },
   { name: "finit_module", numbers: [313, 273], arguments: "-1, 0, 0", why: "code in the kernel" },
@@ -94,22 +137,29 @@ const CALLS: readonly Call[] = [
   { name: "settimeofday", numbers: [164, 170], arguments: "0, 0", why: "the host's clock" },
   { name: "clock_settime", numbers: [227, 112], arguments: "9999, 0", why: "the host's clock" },
   { name: "syslog", numbers: [103, 116], arguments: "3, address, 4096", why: "kernel addresses" },
-  { name: "personality", numbers: [135, 92], arguments: "0x0040000", why: "switches off address randomisation", strict: true },
+  {
+    name: "personality",
+    numbers: [135, 92],
+    arguments: "0x0040000",
+    why: "switches off address randomisation",
+    strict: true,
+  },
   { name: "fanotify_init", numbers: [300, 262], arguments: "-1, 0", why: "sees others' file accesses" },
 ];
 
-const callChecks = CALLS.map(
-  ({ name, numbers, arguments: expression, why, strict }): CheckDefinition => ({
-    name: `call-${name.replaceAll("_", "-")}`,
-    title: `denies ${name} (${why})`,
-    control: strict ? "fails" : { mayPass: "denied by the host for the user of the tests" },
-    async run({ engine }) {
-      const number = numbers[process.arch === "arm64" ? 1 : 0];
-      const { value, error } = await runReport<Attempt>(engine, python(`${prelude}\nprint(json.dumps(attempt(${number}, ${expression})))`));
-      assert.ok(error !== null && DENIED.has(error), `${name} got through: ${error ?? value}`);
-    },
-  }),
-);
+const callChecks = CALLS.map(({ name, numbers, arguments: expression, why, strict }): CheckDefinition => ({
+  name: `call-${name.replaceAll("_", "-")}`,
+  title: `denies ${name} (${why})`,
+  control: strict ? "fails" : { mayPass: "denied by the host for the user of the tests" },
+  async run({ engine }) {
+    const number = numbers[process.arch === "arm64" ? 1 : 0];
+    const { value, error } = await runReport<Attempt>(
+      engine,
+      python(`${prelude}\nprint(json.dumps(attempt(${number}, ${expression})))`),
+    );
+    assert.ok(error !== null && DENIED.has(error), `${name} got through: ${error ?? value}`);
+  },
+}));
 
 /** Families that are not the Internet's: AF_* of sys/socket.h. */
 const FAMILIES: readonly [string, number, number][] = [
@@ -123,21 +173,22 @@ const FAMILIES: readonly [string, number, number][] = [
   ["AF_TIPC", 30, 5],
 ];
 
-const familyChecks = FAMILIES.map(
-  ([name, family, type]): CheckDefinition => ({
-    name: `socket-${name.slice(3).toLowerCase()}`,
-    title: `denies sockets of the family ${name}`,
-    incident: "AF_VSOCK reached the host (isolate 2.6); kernel bugs in rare families",
-    control: { mayPass: "the host's kernel has no such family, or denies it" },
-    async run({ engine }) {
-      const number = process.arch === "arm64" ? 198 : 41;
-      const { value, error } = await runReport<Attempt>(engine, python(`${prelude}\nprint(json.dumps(attempt(${number}, ${family}, ${type}, 0)))`));
-      // EAFNOSUPPORT comes from a kernel without the family: then there is nothing to deny.
-      if (error === "EAFNOSUPPORT") throw new CheckNotApplicableError(`this kernel has no ${name}`);
-      assert.ok(error !== null && DENIED.has(error), `${name} got through: ${error ?? value}`);
-    },
-  }),
-);
+const familyChecks = FAMILIES.map(([name, family, type]): CheckDefinition => ({
+  name: `socket-${name.slice(3).toLowerCase()}`,
+  title: `denies sockets of the family ${name}`,
+  incident: "AF_VSOCK reached the host (isolate 2.6); kernel bugs in rare families",
+  control: { mayPass: "the host's kernel has no such family, or denies it" },
+  async run({ engine }) {
+    const number = process.arch === "arm64" ? 198 : 41;
+    const { value, error } = await runReport<Attempt>(
+      engine,
+      python(`${prelude}\nprint(json.dumps(attempt(${number}, ${family}, ${type}, 0)))`),
+    );
+    // EAFNOSUPPORT comes from a kernel without the family: then there is nothing to deny.
+    if (error === "EAFNOSUPPORT") throw new CheckNotApplicableError(`this kernel has no ${name}`);
+    assert.ok(error !== null && DENIED.has(error), `${name} got through: ${error ?? value}`);
+  },
+}));
 
 const int80 = code`
   #include <stdio.h>
@@ -178,23 +229,26 @@ export const systemCallChecks: readonly Check[] = checksOf("kernel", [
       assert.ok(error !== null && DENIED.has(error), `clone3 got through: ${error ?? value}`);
     },
   },
-  ...([
-    ["tiocsti", 0x5412, "TIOCSTI, which types into a terminal"],
-    ["tiocsti-high-bits", 0x1_0000_5412, "TIOCSTI with high bits that the kernel ignores (CVE-2019-10063)"],
-    ["tioclinux", 0x541c, "TIOCLINUX, which pastes into a console"],
-  ] as const).map(
-    ([name, request, title]): CheckDefinition => ({
-      name: `ioctl-${name}`,
-      title: `denies ${title}`,
-      incident: "CVE-2017-5226, CVE-2019-10063, CVE-2023-1523",
-      control: "fails",
-      async run({ engine }) {
-        const number = process.arch === "arm64" ? 29 : 16;
-        const { value, error } = await runReport<Attempt>(engine, python(`${prelude}\nprint(json.dumps(attempt(${number}, 0, ${request}, address)))`));
-        assert.ok(error !== null && DENIED.has(error), `the filter let it through: ${error ?? value}`);
-      },
-    }),
-  ),
+  ...(
+    [
+      ["tiocsti", 0x5412, "TIOCSTI, which types into a terminal"],
+      ["tiocsti-high-bits", 0x1_0000_5412, "TIOCSTI with high bits that the kernel ignores (CVE-2019-10063)"],
+      ["tioclinux", 0x541c, "TIOCLINUX, which pastes into a console"],
+    ] as const
+  ).map(([name, request, title]): CheckDefinition => ({
+    name: `ioctl-${name}`,
+    title: `denies ${title}`,
+    incident: "CVE-2017-5226, CVE-2019-10063, CVE-2023-1523",
+    control: "fails",
+    async run({ engine }) {
+      const number = process.arch === "arm64" ? 29 : 16;
+      const { value, error } = await runReport<Attempt>(
+        engine,
+        python(`${prelude}\nprint(json.dumps(attempt(${number}, 0, ${request}, address)))`),
+      );
+      assert.ok(error !== null && DENIED.has(error), `the filter let it through: ${error ?? value}`);
+    },
+  })),
   {
     name: "call-x32",
     title: "denies the x32 numbers of system calls",
@@ -202,7 +256,10 @@ export const systemCallChecks: readonly Check[] = checksOf("kernel", [
     control: { mayPass: "the host's kernel has no x32 table" },
     async run({ engine }) {
       if (process.arch !== "x64") throw new CheckNotApplicableError("only x86-64 has x32");
-      const { value, error } = await runReport<Attempt>(engine, python(`${prelude}\nprint(json.dumps(attempt(0x40000000 + 272, ${NEW_USER})))`));
+      const { value, error } = await runReport<Attempt>(
+        engine,
+        python(`${prelude}\nprint(json.dumps(attempt(0x40000000 + 272, ${NEW_USER})))`),
+      );
       assert.ok(error !== null && DENIED.has(error), `unshare got through as x32: ${error ?? value}`);
     },
   },

@@ -119,7 +119,8 @@ export const tenancyChecks: readonly Check[] = checksOf("tenancy", [
       `;
       const attackers = await Promise.all([engine.run(python(attack)), engine.run(python(attack))]);
       const outcome = await other;
-      for (const attacker of attackers) assert.notEqual(attacker.exitCode, 3, "the attacker saw more than its own processes");
+      for (const attacker of attackers)
+        assert.notEqual(attacker.exitCode, 3, "the attacker saw more than its own processes");
       disturbed = !text(outcome.stdout).includes("undisturbed");
       assert.equal(disturbed, false, "the other run was disturbed");
       assertExit(outcome, 0);
@@ -131,11 +132,20 @@ export const tenancyChecks: readonly Check[] = checksOf("tenancy", [
     async run({ engine }) {
       const abort = new AbortController();
       const runs = Array.from({ length: 4 }, (_, n) =>
-        engine.run(python(`import time; print("up", flush=True); time.sleep(0.4); print(${n})`), n === 2 ? { signal: abort.signal, onOutput: () => abort.abort() } : {}),
+        engine.run(
+          python(`import time; print("up", flush=True); time.sleep(0.4); print(${n})`),
+          n === 2 ? { signal: abort.signal, onOutput: () => abort.abort() } : {},
+        ),
       );
       const outcomes = await Promise.all(runs);
-      assert.deepEqual(outcomes.map(({ status }) => status), ["exited", "exited", "cancelled", "exited"]);
-      assert.deepEqual([0, 1, 3].map((n) => text(outcomes[n]?.stdout ?? new Uint8Array())), ["up\n0\n", "up\n1\n", "up\n3\n"]);
+      assert.deepEqual(
+        outcomes.map(({ status }) => status),
+        ["exited", "exited", "cancelled", "exited"],
+      );
+      assert.deepEqual(
+        [0, 1, 3].map((n) => text(outcomes[n]?.stdout ?? new Uint8Array())),
+        ["up\n0\n", "up\n1\n", "up\n3\n"],
+      );
     },
   },
 ]);

@@ -41,7 +41,7 @@ async function descendants(): Promise<Set<string>> {
   const rows = (await Promise.all((await list("/proc")).filter((name) => /^\d+$/.test(name)).map(processRow))).flat();
   const family = new Set([process.pid]);
   const labels = new Set<string>();
-  for (let grew = true; grew; ) {
+  for (let grew = true; grew;) {
     grew = false;
     for (const row of rows) {
       if (!family.has(row.parent) || family.has(row.pid)) continue;
@@ -96,7 +96,9 @@ export async function takeSnapshot(): Promise<HostSnapshot> {
 /** What the later snapshot has and the earlier one has not. */
 export function leftovers(before: HostSnapshot, after: HostSnapshot): string[] {
   const kinds = ["processes", "mounts", "cgroups", "files"] as const;
-  return kinds.flatMap((kind) => [...after[kind]].filter((name) => !before[kind].has(name)).map((name) => `${kind}: ${name}`));
+  return kinds.flatMap((kind) =>
+    [...after[kind]].filter((name) => !before[kind].has(name)).map((name) => `${kind}: ${name}`),
+  );
 }
 
 /** Open file descriptors of this process. */
