@@ -80,13 +80,16 @@ export function createWorker(deps: WorkerDeps): Worker {
       });
     }
     const job = { runId: run.id, engine: run.engine, request: run.request };
+    const told = new Map<string, number>();
     return executor.execute(job, {
       signal,
       onOutput: ({ step, stream, bytes }) => {
+        const offset = told.get(`${step} ${stream}`) ?? 0;
+        told.set(`${step} ${stream}`, offset + bytes.byteLength);
         const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
         bus.publish({
           seq: null,
-          event: { type: "run.output", runId: run.id, at: new Date().toISOString(), step, stream, data },
+          event: { type: "run.output", runId: run.id, at: new Date().toISOString(), step, stream, data, offset },
         });
       },
     });
