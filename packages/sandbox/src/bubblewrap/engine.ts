@@ -77,9 +77,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       }
       const setup = frame();
       const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: givenBytes(plan) };
-      const supervising = supervise(started.sandbox, steps, runOptions);
-      started.release();
-      const supervised = await supervising;
+      const supervised = await supervise(started.sandbox, steps, runOptions);
       const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
       const message = isBroken ? await brokenMessage(supervised.run?.stderr, started.sandbox.stderr) : "";
       started.close();
@@ -197,8 +195,7 @@ async function probe(host: Ready, bounds: LimitBounds): Promise<ProbeReport> {
   let failure: string | null;
   if ("failure" in started) failure = started.failure;
   else {
-    started.release();
-    const said = await readMessage(started.sandbox.status);
+    const said = await readMessage(started.sandbox.control);
     failure = said === "ready" ? null : await readMessage(started.sandbox.stderr);
     await started.sandbox.ended;
     started.close();

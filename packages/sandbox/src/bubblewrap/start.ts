@@ -28,11 +28,9 @@ export interface StartOptions {
   readonly group: RunGroup | null;
 }
 
-/** Set up, in its control group, and waiting for `release`. */
+/** Being set up, in its control group; its launcher will wait for `go`. */
 export interface StartedSandbox {
   readonly sandbox: RunningSandbox;
-  /** Lets the launcher begin. */
-  release(): void;
   /** Closes what is still open on our side. */
   close(): void;
 }
@@ -107,9 +105,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   addFd("null");
   addFd(stdout.childFd);
   addFd(stderr.childFd);
-  for (const wanted of [LAUNCHER_FDS.status, LAUNCHER_FDS.control]) {
-    if (addFd("pipe") !== wanted) throw new Error("launcher descriptors out of order");
-  }
+  if (addFd("pipe") !== LAUNCHER_FDS.control) throw new Error("launcher descriptors out of order");
   if (options.compiles) {
     addFd("pipe");
     addFd("pipe");
@@ -118,8 +114,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   cleanup.defer(() => closeSync(filterFd));
   const args = [...options.args];
   const statusIndex = addFd("pipe");
-  const blockIndex = addFd("pipe");
-  args.push("--json-status-fd", `${statusIndex}`, "--block-fd", `${blockIndex}`, "--seccomp", `${addFd(filterFd)}`);
+  args.push("--json-status-fd", `${statusIndex}`, "--seccomp", `${addFd(filterFd)}`);
   const contents = options.files.map((file) => ({ path: `${INSIDE.cwd}/${file.path}`, content: file.content }));
   if (options.stdin.length > 0) contents.push({ path: INSIDE.stdin, content: options.stdin });
   const fileIndexes = contents.map(({ path }) => {
@@ -162,7 +157,6 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   }
   return {
     sandbox: {
-      status: child.stream(LAUNCHER_FDS.status),
       control: child.stream(LAUNCHER_FDS.control),
       stdout: stdout.ours,
       stderr: stderr.ours,
@@ -172,9 +166,6 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
       group: options.group,
       kill: () => killSandbox(child, innerPid),
       ended,
-    },
-    release: () => {
-      child.stream(blockIndex).end("1");
     },
     close: () => {
       for (const pipe of opened) pipe.ours.destroy();

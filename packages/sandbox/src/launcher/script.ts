@@ -1,7 +1,7 @@
 import type { Limits } from "../types.ts";
 
 /** Descriptors that the launcher finds open. 0-2 belong to the program. */
-export const LAUNCHER_FDS = { status: 3, control: 4, compileStdout: 5, compileStderr: 6 } as const;
+export const LAUNCHER_FDS = { control: 3, compileStdout: 4, compileStderr: 5 } as const;
 
 /** Single quotes protect everything but themselves (POSIX shell, 2.2.2). */
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
@@ -32,7 +32,7 @@ export interface ScriptOptions {
   readonly processFlag: "-p" | "-u";
   /** Off where all processes of the user count (a server that runs under one uid). */
   readonly limitProcesses: boolean;
-  /** On where no control group holds memory. */
+  /** On where no control group holds memory; then processor time too is taken from the shell. */
   readonly limitData: boolean;
 }
 
@@ -52,28 +52,32 @@ export interface LauncherPlan {
  * The shell script that runs inside as the sandbox's first process; the program's argv is its `"$@"`.
  *
  * It exists because a parent outside sees only bwrap's exit code, in which `exit 139` and SIGSEGV look
- * alike: the shell reports the signal on its own stderr, which here is the status descriptor. It also sets
- * rlimits (Node cannot), and waits between compile and run while the limits are changed from outside.
- * Protocol, one line each: `compiled CODE`, `ran CODE`, answered by `go` or `check`.
- * Everything it says can be forged by the program, so it decides nothing but the program's own exit status.
+ * alike: the shell reports the signal on its own standard error, which here is the control descriptor. It
+ * also sets rlimits (Node cannot), and waits at the start and between the steps while control groups are set
+ * up from outside. Protocol on one socket, a line each: it reads `go`, writes `compiled CODE`, reads `go`,
+ * writes `ran CODE`, and after a failure reads `check` or `bye`. A socket cannot be opened through /proc, so
+ * the program cannot speak on it; even if it could, all it decides is the program's own exit status.
  */
 export function launcherScript(plan: LauncherPlan, options: ScriptOptions): string {
-  const closed = "3>&- 4>&- 5>&- 6>&- 7>&-";
-  const lines = ["exec 7>&2 2>&3"];
+  const closed = "3>&- 4>&- 5>&- 7>&-";
+  const awaitGo = `read -r go <&3; [ "$go" = go ] || exit 0`;
+  const lines = [awaitGo, "exec 7>&2 2>&3"];
   if (plan.compile !== null) {
     const argv = plan.compile.argv.map(quote).join(" ");
     lines.push(
-      `(exec </dev/null >&5 2>&6 ${closed}; ${ulimits(plan.compile.limits, options)}; exec ${argv})`,
-      `c=$?; echo "compiled $c" >&3; exec 5>&- 6>&-; read -r go <&4; [ "$go" = go ] || exit 0`,
+      `(exec </dev/null >&4 2>&5 ${closed}; ${ulimits(plan.compile.limits, options)}; exec ${argv})`,
+      `c=$?; ${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${awaitGo}`,
     );
   }
   const assignments = Object.entries(plan.env).map(([name, value]) => quote(`${name}=${value}`));
   const env = assignments.length === 0 ? "" : `/usr/bin/env ${assignments.join(" ")} `;
+  const stdin = quote(plan.stdinPath ?? "/dev/null");
   const where = plan.writableDirs.map(quote).join(" ");
   const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
   lines.push(
-    `(exec <${quote(plan.stdinPath ?? "/dev/null")} 2>&7 ${closed}; ${ulimits(plan.runLimits, options)}; exec ${env}"$@")`,
-    `c=$?; exec 1>&3 7>&-; times; echo "ran $c"; read -r go <&4; [ "$go" = check ] || exit 0`,
+    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options)}; exec ${env}"$@")`,
+    `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}echo "ran $c"; [ $c = 0 ] && exit 0`,
+    `read -r go <&3; [ "$go" = check ] || exit 0`,
     `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full {} +; echo checked`,
   );
   return lines.join("\n");

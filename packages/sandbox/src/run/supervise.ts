@@ -1,4 +1,4 @@
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { RunGroup } from "../cgroup/types.ts";
 import { readStatus } from "../launcher/status.ts";
 import type { LauncherMessage } from "../launcher/status.ts";
@@ -10,10 +10,10 @@ import type { StepEvidence } from "./classify.ts";
 import { watchStep } from "./step-watch.ts";
 import type { StepWatch, StopStatus } from "./step-watch.ts";
 
-/** A sandbox whose launcher is running, as every launcher-based engine hands it over. */
+/** A sandbox whose launcher waits for `go`, as every launcher-based engine hands it over. */
 export interface RunningSandbox {
-  readonly status: Readable;
-  readonly control: Writable;
+  /** The launcher's socket: its messages come from it, ours go to it. */
+  readonly control: Duplex;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Null without a compile step. */
@@ -141,7 +141,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     await drained([step.stdout, step.stderr]);
     compileResult = result(step);
     if (compileResult.status !== "exited" || compileResult.exitCode !== 0 || stopped !== null) {
-      sandbox.control.end("stop\n");
+      sandbox.control.write("stop\n");
       return;
     }
     try {
@@ -149,7 +149,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
       group?.resetPeak();
     } catch {
       // The compiler left more in memory than the program may have: the run cannot start within its limit.
-      sandbox.control.end("stop\n");
+      sandbox.control.write("stop\n");
       return;
     }
     current = begin("run", plan.runLimits, sandbox.stdout, sandbox.stderr);
@@ -167,11 +167,11 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     step.wallMs = step.watch.elapsedMs();
     step.watch.stop();
     if (step.name === "compile") void finishCompile(step);
-    else sandbox.control.end(message.code !== 0 && mayBeFull(step) ? "check\n" : "bye\n");
+    else if (message.code !== 0) sandbox.control.write(mayBeFull(step) ? "check\n" : "bye\n");
   };
   let statusFlooded = false;
   const statusClosed = new Promise<void>((resolve) => {
-    readStatus(sandbox.status, onMessage, (flooded) => {
+    readStatus(sandbox.control, onMessage, (flooded) => {
       statusFlooded = flooded;
       if (flooded) sandbox.kill();
       resolve();
@@ -181,6 +181,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   const onAbort = (): void => stop("cancelled");
   if (options.signal?.aborted === true) onAbort();
   options.signal?.addEventListener("abort", onAbort, { once: true });
+  sandbox.control.write("go\n");
   await sandbox.ended;
   options.signal?.removeEventListener("abort", onAbort);
   await statusClosed;

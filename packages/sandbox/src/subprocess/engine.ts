@@ -82,7 +82,6 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
     let endGroup: () => boolean = () => false;
     try {
       const compileFds: ChildFd[] = commands.compile === null ? [] : ["pipe", "pipe"];
-      const waitIndex = 5 + compileFds.length;
       const script = launcherScript(
         {
           compile:
@@ -98,9 +97,8 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
       );
       const child = startChild({
         command: SHELL,
-        // The launcher waits until it is in its control group.
-        args: ["-c", `read -r go <&${waitIndex}; exec ${waitIndex}<&-\n${script}`, "sh", ...commands.run],
-        fds: ["null", stdout.childFd, stderr.childFd, "pipe", "pipe", ...compileFds, "pipe"],
+        args: ["-c", script, "sh", ...commands.run],
+        fds: ["null", stdout.childFd, stderr.childFd, "pipe", ...compileFds],
         env: {
           PATH: "/usr/local/bin:/usr/bin:/bin",
           LANG: "C.UTF-8",
@@ -127,9 +125,8 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
           }
         }
       };
-      const supervising = supervise(
+      const supervised = await supervise(
         {
-          status: child.stream(LAUNCHER_FDS.status),
           control: child.stream(LAUNCHER_FDS.control),
           stdout: stdout.ours,
           stderr: stderr.ours,
@@ -145,8 +142,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
         { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: null },
         runOptions,
       );
-      child.stream(waitIndex).end("go\n");
-      return outcomeOf(setup, await supervising, "the launcher ended without a report");
+      return outcomeOf(setup, supervised, "the launcher ended without a report");
     } finally {
       stdout.ours.destroy();
       stderr.ours.destroy();
