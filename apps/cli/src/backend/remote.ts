@@ -102,6 +102,10 @@ function explain(error: ClientError, url: string): CliProblem {
   switch (error.code) {
     case "unreachable":
     case "timed_out":
+      if (error.message.endsWith("bad port")) {
+        // fetch.spec.whatwg.org/#port-blocking: 4190, 5060, 6000, 6667 and some more.
+        return new CliProblem(error.message, "no browser and no fetch uses that port: give the server another", cause);
+      }
       return new CliProblem(
         error.message,
         "start a server with `crucible serve`, or leave out --url and CRUCIBLE_URL",
