@@ -18,7 +18,7 @@ interface Place {
 /** v1 mounts hold the controllers they name; a v2 mount holds those handed down to us. */
 const holds = (place: Place, controller: string): boolean => place.hierarchy.controllers.includes(controller);
 
-function limitPlace(place: Place, memoryBytes: number, pids: number, cpus: number): void {
+function limitPlace(place: Place, memoryBytes: number, pids: number, cpus: number, isFirst: boolean): void {
   const quotaUs = Math.max(1_000, Math.round(cpus * CPU_PERIOD_US));
   const { dir } = place;
   if (place.hierarchy.version === 2) {
@@ -33,43 +33,49 @@ function limitPlace(place: Place, memoryBytes: number, pids: number, cpus: numbe
   }
   if (holds(place, "memory")) {
     // memory+swap must never be below memory: lowering goes swap last, raising goes swap first.
-    const raising = (readNumber(join(dir, "memory.limit_in_bytes")) ?? 0) < memoryBytes;
+    const limit = join(dir, "memory.limit_in_bytes");
     const both = join(dir, "memory.memsw.limit_in_bytes");
-    if (raising) tryWrite(both, memoryBytes);
-    write(join(dir, "memory.limit_in_bytes"), memoryBytes);
-    if (!raising) tryWrite(both, memoryBytes);
+    const isRaised = !isFirst && (readNumber(limit) ?? 0) < memoryBytes;
+    if (isRaised) tryWrite(both, memoryBytes);
+    write(limit, memoryBytes);
+    if (!isRaised) tryWrite(both, memoryBytes);
   }
   if (holds(place, "pids")) write(join(dir, "pids.max"), pids);
   if (holds(place, "cpu")) {
-    tryWrite(join(dir, "cpu.cfs_period_us"), CPU_PERIOD_US);
+    if (isFirst && readNumber(join(dir, "cpu.cfs_period_us")) !== CPU_PERIOD_US)
+      write(join(dir, "cpu.cfs_period_us"), CPU_PERIOD_US);
     write(join(dir, "cpu.cfs_quota_us"), quotaUs);
   }
 }
 
+function cpuMsOf(places: readonly Place[]): number | null {
+  const accounting = places.find((place) => place.hierarchy.version === 1 && holds(place, "cpuacct"));
+  const ns = accounting === undefined ? null : readNumber(join(accounting.dir, "cpuacct.usage"));
+  if (ns !== null) return ns / 1e6;
+  const unified = places.find((place) => place.hierarchy.version === 2);
+  const usec = unified === undefined ? null : readKey(join(unified.dir, "cpu.stat"), "usage_usec");
+  return usec === null ? null : usec / 1_000;
+}
+
+function tmpfsBytesOf(places: readonly Place[]): number | null {
+  const place = places.find((one) => holds(one, "memory"));
+  return place === undefined ? null : readKey(join(place.dir, "memory.stat"), "shmem");
+}
+
 function usageOf(places: readonly Place[]): GroupUsage {
-  let cpuMs: number | null = null;
   let peakMemoryBytes: number | null = null;
-  let tmpfsBytes: number | null = null;
   let oomKills = 0;
   let refusedForks = 0;
   for (const place of places) {
     const at = (file: string): string => join(place.dir, file);
     const isV2 = place.hierarchy.version === 2;
-    if (isV2) {
-      const usec = readKey(at("cpu.stat"), "usage_usec");
-      if (usec !== null) cpuMs ??= usec / 1_000;
-    } else if (holds(place, "cpuacct")) {
-      const ns = readNumber(at("cpuacct.usage"));
-      if (ns !== null) cpuMs = ns / 1e6;
-    }
     if (holds(place, "memory")) {
       peakMemoryBytes = readNumber(at(isV2 ? "memory.peak" : "memory.max_usage_in_bytes"));
-      tmpfsBytes = readKey(at("memory.stat"), "shmem");
       oomKills += readKey(at(isV2 ? "memory.events" : "memory.oom_control"), "oom_kill") ?? 0;
     }
     if (holds(place, "pids")) refusedForks += readKey(at("pids.events"), "max") ?? 0;
   }
-  return { cpuMs, peakMemoryBytes, tmpfsBytes, oomKills, refusedForks };
+  return { cpuMs: cpuMsOf(places), peakMemoryBytes, oomKills, refusedForks };
 }
 
 function killAll(places: readonly Place[]): number {
@@ -116,14 +122,18 @@ export function createGroup(parents: readonly { dir: string; hierarchy: Hierarch
     for (const place of places) tryRmdir(place.dir);
     throw error;
   }
+  let isFirst = true;
   return {
     add: (pid) => {
       for (const place of places) write(join(place.dir, "cgroup.procs"), pid);
     },
     limit: ({ memoryBytes, pids, cpus }) => {
-      for (const place of places) limitPlace(place, memoryBytes, pids, cpus);
+      for (const place of places) limitPlace(place, memoryBytes, pids, cpus, isFirst);
+      isFirst = false;
     },
     usage: () => usageOf(places),
+    cpuMs: () => cpuMsOf(places),
+    tmpfsBytes: () => tmpfsBytesOf(places),
     resetPeak: () => {
       for (const place of places) {
         if (place.hierarchy.version === 1 && holds(place, "memory"))

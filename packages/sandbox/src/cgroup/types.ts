@@ -1,16 +1,17 @@
 import type { Limits } from "../types.ts";
 
-/** Counters of one group; null where the host does not keep them. */
+/** Counters of one group; null where the host does not keep them. Costs five reads, about 0.1 ms. */
 export interface GroupUsage {
   readonly cpuMs: number | null;
   readonly peakMemoryBytes: number | null;
-  /** Content of tmpfs files charged to the group. */
-  readonly tmpfsBytes: number | null;
   /** Processes that the kernel killed because the group was out of memory. */
   readonly oomKills: number;
   /** Forks refused because of the pids limit. */
   readonly refusedForks: number;
 }
+
+/** The counters of a group that has just been made. */
+export const FRESH_USAGE: GroupUsage = { cpuMs: 0, peakMemoryBytes: 0, oomKills: 0, refusedForks: 0 };
 
 /** The control group of one run. */
 export interface RunGroup {
@@ -19,6 +20,10 @@ export interface RunGroup {
   /** Sets memory, pids and cpu; called again between the compile and the run step. */
   limit(limits: Pick<Limits, "memoryBytes" | "pids" | "cpus">): void;
   usage(): GroupUsage;
+  /** Processor time of all processes so far; null where the host does not count it. */
+  cpuMs(): number | null;
+  /** Content of tmpfs files that is charged to the group; null where memory is not counted. */
+  tmpfsBytes(): number | null;
   /** Starts the peak afresh where the kernel can (v1); else the peak covers all steps. */
   resetPeak(): void;
   /** Host pids inside, now. */

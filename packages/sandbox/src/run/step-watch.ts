@@ -14,10 +14,14 @@ export interface StepWatch {
 /** Between two looks at the processor time; the look itself costs about 20 µs. */
 const SHORTEST_LOOK_MS = 10;
 
-/** @param onExceeded called at most once. */
-export function watchStep(limits: Limits, group: RunGroup | null, onExceeded: (status: StopStatus) => void): StepWatch {
+/** @param cpuAtStartMs what the group had used before this step. @param onExceeded called at most once. */
+export function watchStep(
+  limits: Limits,
+  group: RunGroup | null,
+  cpuAtStartMs: number | null,
+  onExceeded: (status: StopStatus) => void,
+): StepWatch {
   const startedAt = performance.now();
-  const cpuAtStart = group?.usage().cpuMs ?? null;
   let look: NodeJS.Timeout | undefined;
   const exceed = (status: StopStatus): void => {
     stop();
@@ -28,14 +32,14 @@ export function watchStep(limits: Limits, group: RunGroup | null, onExceeded: (s
   const lookIn = (remainingMs: number): void => {
     look = setTimeout(
       () => {
-        const used = (group?.usage().cpuMs ?? 0) - (cpuAtStart ?? 0);
+        const used = (group?.cpuMs() ?? 0) - (cpuAtStartMs ?? 0);
         if (used >= limits.cpuTimeMs) exceed("cpu_exceeded");
         else lookIn(limits.cpuTimeMs - used);
       },
       Math.max(SHORTEST_LOOK_MS, remainingMs / limits.cpus),
     );
   };
-  if (cpuAtStart !== null) lookIn(limits.cpuTimeMs);
+  if (cpuAtStartMs !== null) lookIn(limits.cpuTimeMs);
   function stop(): void {
     clearTimeout(wall);
     clearTimeout(look);

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from "node:stream";
-import type { RunGroup } from "../cgroup/types.ts";
+import { FRESH_USAGE } from "../cgroup/types.ts";
+import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
 import { readStatus } from "../launcher/status.ts";
 import type { LauncherMessage } from "../launcher/status.ts";
 import { tap } from "../process/tap.ts";
@@ -48,7 +49,8 @@ interface Step {
   readonly watch: StepWatch;
   readonly stdout: Tap;
   readonly stderr: Tap;
-  readonly before: { readonly cpuMs: number | null; readonly oomKills: number; readonly refusedForks: number };
+  /** The group's counters when the step began; null without a group. */
+  readonly before: GroupUsage | null;
   wallMs: number | null;
   report: Extract<LauncherMessage, { kind: "compiled" | "ran" }> | null;
   full: { diskFull: boolean; fileFull: boolean };
@@ -73,17 +75,16 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     current.wallMs ??= current.watch.elapsedMs();
     sandbox.kill();
   };
-  const begin = (name: Step["name"], limits: Limits, out: Readable, err: Readable): Step => {
+  const begin = (name: Step["name"], limits: Limits, before: GroupUsage | null, out: Readable, err: Readable): Step => {
     const onChunk = (stream: "stdout" | "stderr") => (bytes: Uint8Array) =>
       options.onOutput?.({ step: name, stream, bytes });
-    const usage = group?.usage();
     return {
       name,
       limits,
-      watch: watchStep(limits, group, stop),
+      watch: watchStep(limits, group, before?.cpuMs ?? null, stop),
       stdout: tap(out, limits.stdoutBytes, onChunk("stdout"), () => stop("output_exceeded")),
       stderr: tap(err, limits.stderrBytes, onChunk("stderr"), () => stop("output_exceeded")),
-      before: { cpuMs: usage?.cpuMs ?? null, oomKills: usage?.oomKills ?? 0, refusedForks: usage?.refusedForks ?? 0 },
+      before,
       wallMs: null,
       report: null,
       full: { diskFull: false, fileFull: false },
@@ -91,7 +92,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   };
   const result = (step: Step): StepResult => {
     const usage = group?.usage() ?? null;
-    const cpuMs = usage?.cpuMs == null ? (step.report?.childCpuMs ?? null) : usage.cpuMs - (step.before.cpuMs ?? 0);
+    const cpuMs = usage?.cpuMs == null ? (step.report?.childCpuMs ?? null) : usage.cpuMs - (step.before?.cpuMs ?? 0);
     const evidence: StepEvidence = {
       stopped,
       report: step.report,
@@ -103,8 +104,8 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
         usage === null
           ? null
           : {
-              oomKills: usage.oomKills - step.before.oomKills,
-              refusedForks: usage.refusedForks - step.before.refusedForks,
+              oomKills: usage.oomKills - (step.before?.oomKills ?? 0),
+              refusedForks: usage.refusedForks - (step.before?.refusedForks ?? 0),
             },
     };
     return {
@@ -121,20 +122,21 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
 
   // A file can only have hit a limit if the tmpfs holds that much: saves two processes on most failures.
   const mayBeFull = (step: Step): boolean => {
-    const bytes = plan.givenBytes === null ? null : (group?.usage().tmpfsBytes ?? null);
+    const bytes = plan.givenBytes === null ? null : (group?.tmpfsBytes() ?? null);
     if (bytes === null || plan.givenBytes === null) return true;
     return bytes >= (Math.min(step.limits.diskBytes, step.limits.fileSizeBytes) - plan.givenBytes) * 0.9;
   };
 
+  const fresh = group === null ? null : FRESH_USAGE;
   let compile: Step | null = null;
   let compileResult: StepResult | null = null;
   if (plan.compileLimits !== null && sandbox.compileOutput !== null) {
     group?.limit(plan.compileLimits);
-    compile = begin("compile", plan.compileLimits, sandbox.compileOutput.stdout, sandbox.compileOutput.stderr);
+    compile = begin("compile", plan.compileLimits, fresh, sandbox.compileOutput.stdout, sandbox.compileOutput.stderr);
     current = compile;
   } else {
     group?.limit(plan.runLimits);
-    current = begin("run", plan.runLimits, sandbox.stdout, sandbox.stderr);
+    current = begin("run", plan.runLimits, fresh, sandbox.stdout, sandbox.stderr);
   }
 
   const finishCompile = async (step: Step): Promise<void> => {
@@ -152,7 +154,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
       sandbox.control.write("stop\n");
       return;
     }
-    current = begin("run", plan.runLimits, sandbox.stdout, sandbox.stderr);
+    current = begin("run", plan.runLimits, group?.usage() ?? null, sandbox.stdout, sandbox.stderr);
     sandbox.control.write("go\n");
   };
 
