@@ -68,6 +68,11 @@ const envName = z
 const noNul = (text: string): boolean => !text.includes("\0");
 const argument = z.string().max(65_536).refine(noNul, "must not hold NUL");
 
+/** More names than this is no environment and no labelling. */
+const MAX_ENTRIES = 256;
+const fewEntries = (record: Readonly<Record<string, string>>): boolean => Object.keys(record).length <= MAX_ENTRIES;
+const entriesMessage = `must be at most ${MAX_ENTRIES} entries long`;
+
 /** What POST /api/v1/runs takes. Exactly one of `code` and `files`. */
 export const RunRequest = z
   .strictObject({
@@ -78,16 +83,24 @@ export const RunRequest = z
     args: z.array(argument).max(256).default([]),
     stdin: z.string().default(""),
     stdinEncoding: z.enum(["utf8", "base64"]).default("utf8"),
-    env: z.record(envName, argument).default({}),
+    env: z
+      .record(envName, argument)
+      .refine(fewEntries, entriesMessage)
+      .meta({ maxProperties: MAX_ENTRIES })
+      .default({}),
     limits: LimitsRequest.default({}),
     compileLimits: LimitsRequest.default({}),
     isolation: IsolationRequest.optional(),
     priority: z.number().int().min(-100).max(100).default(0).meta({ description: "Higher runs first." }),
-    labels: z.record(z.string().min(1).max(64), z.string().max(256)).default({}),
+    labels: z
+      .record(z.string().min(1).max(64), z.string().max(256))
+      .refine(fewEntries, entriesMessage)
+      .meta({ maxProperties: MAX_ENTRIES })
+      .default({}),
   })
   .refine((request) => (request.code === undefined) !== (request.files === undefined), {
     path: ["code"],
-    message: "give exactly one of `code` and `files`",
+    message: "or `files` must be given, and only one of them",
   })
   .meta({ id: "RunRequest" });
 export type RunRequest = z.infer<typeof RunRequest>;

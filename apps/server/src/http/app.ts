@@ -2,6 +2,7 @@ import Fastify, { LogController } from "fastify";
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
 import type { z } from "zod";
+import { ApiError, PistonExecuteRequest } from "@crucible/contract";
 import { requireKey } from "./auth.ts";
 import type { HttpDeps } from "./deps.ts";
 import { handleErrors, handleFrameworkError } from "./errors.ts";
@@ -10,6 +11,8 @@ import { guardEveryRequest, requestId } from "./headers.ts";
 import { createKeyCache } from "./key-cache.ts";
 import { serveEvents } from "./routes/events.ts";
 import { serveOperations } from "./routes/operations.ts";
+import { pistonMessage } from "./piston/messages.ts";
+import { servePiston } from "./routes/piston.ts";
 import { servePlatform } from "./routes/platform.ts";
 import { serveLogin, serveReference } from "./routes/reference.ts";
 import { serveRuns } from "./routes/runs.ts";
@@ -48,7 +51,10 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
     const part: InputPart = httpPart === "querystring" ? "query" : httpPart === "params" ? "params" : "body";
     return (data: unknown) => {
       const parsed = parseInput(schema, data, part);
-      return "value" in parsed ? parsed : { error: parsed.error };
+      if ("value" in parsed) return parsed;
+      if (schema !== PistonExecuteRequest) return { error: parsed.error };
+      const message = pistonMessage(parsed.path, parsed.issue?.code, parsed.error.message);
+      return { error: new ApiError("invalid_request", message) };
     };
   });
 
@@ -73,6 +79,7 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
   serveEvents(app, deps);
   servePlatform(app, deps);
   serveOperations(app, deps);
+  servePiston(app, deps, watch);
   serveReference(app, settings.version);
   serveLogin(app, keys, sessions, settings.sessionMs);
   return app;

@@ -27,7 +27,10 @@ pre{background:var(--panel);padding:.8rem 1rem;border-radius:.5rem;overflow:auto
 
 const code = (text: string): string => `<code>${escapeHtml(text)}</code>`;
 /** Prose with its backquoted words as code. */
-const prose = (text: string): string => escapeHtml(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>").replaceAll("\n", "<br>");
+const prose = (text: string): string =>
+  escapeHtml(text)
+    .replaceAll(/`([^`]+)`/g, "<code>$1</code>")
+    .replaceAll("\n", "<br>");
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   rows.length === 0
     ? ""
@@ -52,12 +55,21 @@ function typeOf(schema: JsonSchema): string {
   if (type === "object" && typeof additionalProperties === "object" && additionalProperties !== null) {
     return `object of ${typeOf(additionalProperties as JsonSchema)}`;
   }
-  return escapeHtml(`${typeof type === "string" ? type : "anything"}${typeof format === "string" ? ` (${format})` : ""}`);
+  return escapeHtml(
+    `${typeof type === "string" ? type : "anything"}${typeof format === "string" ? ` (${format})` : ""}`,
+  );
 }
 
 const BOUNDS: Readonly<Record<string, string>> = {
-  default: "default", minimum: "at least", exclusiveMinimum: "more than", maximum: "at most", minLength: "characters at least",
-  maxLength: "characters at most", minItems: "items at least", maxItems: "items at most", pattern: "pattern",
+  default: "default",
+  minimum: "at least",
+  exclusiveMinimum: "more than",
+  maximum: "at most",
+  minLength: "characters at least",
+  maxLength: "characters at most",
+  minItems: "items at least",
+  maxItems: "items at most",
+  pattern: "pattern",
 };
 
 function notesOf(schema: JsonSchema): string {
@@ -69,7 +81,12 @@ function notesOf(schema: JsonSchema): string {
 }
 
 function fieldsOf(schema: JsonSchema): string {
-  const { properties, required, oneOf, anyOf } = schema as { properties?: Record<string, JsonSchema>; required?: string[]; oneOf?: JsonSchema[]; anyOf?: JsonSchema[] };
+  const { properties, required, oneOf, anyOf } = schema as {
+    properties?: Record<string, JsonSchema>;
+    required?: string[];
+    oneOf?: JsonSchema[];
+    anyOf?: JsonSchema[];
+  };
   const branches = oneOf ?? anyOf;
   if (branches !== undefined) return branches.map((branch) => `<h4>One of</h4>${fieldsOf(branch)}`).join("");
   if (properties === undefined) return `<p>${typeOf(schema)}</p>`;
@@ -83,7 +100,13 @@ function fieldsOf(schema: JsonSchema): string {
 }
 
 function parametersOf(parameters: readonly Parameter[]): string {
-  const rows = parameters.map((one) => [code(one.name), one.in, typeOf(one.schema), one.required ? "yes" : "", notesOf({ ...one.schema, ...(one.description === undefined ? {} : { description: one.description }) })]);
+  const rows = parameters.map((one) => [
+    code(one.name),
+    one.in,
+    typeOf(one.schema),
+    one.required ? "yes" : "",
+    notesOf({ ...one.schema, ...(one.description === undefined ? {} : { description: one.description }) }),
+  ]);
   return rows.length === 0 ? "" : `<h4>Parameters</h4>${table(["name", "in", "type", "required", ""], rows)}`;
 }
 
@@ -114,18 +137,33 @@ export function docsPage(document: OpenApiDocument): Page {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
-  const groups = document.tags.map((tag) => ({ ...tag, operations: operations.filter(({ operation }) => operation.tags.includes(tag.name)) }));
+  const groups = document.tags.map((tag) => ({
+    ...tag,
+    operations: operations.filter(({ operation }) => operation.tags.includes(tag.name)),
+  }));
   const nav = groups
-    .map(({ name, operations: here }) => `<h2>${name}</h2>${here.map(({ path, method, operation }) => `<a href="#${operation.operationId}"><span class="method">${method.toUpperCase()}</span>${escapeHtml(path)}</a>`).join("")}`)
+    .map(
+      ({ name, operations: here }) =>
+        `<h2>${name}</h2>${here.map(({ path, method, operation }) => `<a href="#${operation.operationId}"><span class="method">${method.toUpperCase()}</span>${escapeHtml(path)}</a>`).join("")}`,
+    )
     .join("");
   const sections = groups
-    .map(({ name, description, operations: here }) => `<h2>${name}</h2><p>${prose(description)}</p>${here.map(({ method, path, operation }) => operationSection(method, path, operation)).join("")}`)
+    .map(
+      ({ name, description, operations: here }) =>
+        `<h2>${name}</h2><p>${prose(description)}</p>${here.map(({ method, path, operation }) => operationSection(method, path, operation)).join("")}`,
+    )
     .join("");
   const schemas = Object.entries(document.components.schemas)
-    .map(([name, schema]) => `<section id="schema-${name}"><h3>${name}</h3>${typeof schema["description"] === "string" ? `<p>${prose(schema["description"])}</p>` : ""}${fieldsOf(schema)}</section>`)
+    .map(
+      ([name, schema]) =>
+        `<section id="schema-${name}"><h3>${name}</h3>${typeof schema["description"] === "string" ? `<p>${prose(schema["description"])}</p>` : ""}${fieldsOf(schema)}</section>`,
+    )
     .join("");
   const errors = Object.entries(ERROR_CODES)
-    .map(([name, { status, meaning }]) => `<section id="error-${name}"><h3>${name}</h3><p>${code(String(status))} ${prose(meaning)}</p></section>`)
+    .map(
+      ([name, { status, meaning }]) =>
+        `<section id="error-${name}"><h3>${name}</h3><p>${code(String(status))} ${prose(meaning)}</p></section>`,
+    )
     .join("");
   const body = `<nav aria-label="Contents"><strong>Crucible ${escapeHtml(document.info.version)}</strong>${nav}<h2>more</h2><a href="#errors">Errors</a><a href="#schemas">Schemas</a><a href="/openapi.json">openapi.json</a><a href="/openapi.yaml">openapi.yaml</a></nav>
 <main>

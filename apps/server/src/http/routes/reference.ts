@@ -17,24 +17,24 @@ export function sendPage(reply: FastifyReply, { html, contentSecurityPolicy }: P
   return reply.header("content-security-policy", contentSecurityPolicy).type("text/html; charset=utf-8").send(html);
 }
 
-/** The description of the API in its three forms. All are made at the first request for them, and once. */
+/** Makes a value at the first call, and keeps it. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** The description of the API in its forms. Each is made at the first request for it, and once. */
 export function serveReference(app: FastifyInstance, version: string): void {
-  const document = openApiDocument(version);
-  const json = JSON.stringify(document, null, 2);
-  let yaml: string | undefined;
-  let docs: Page | undefined;
+  const document = once(() => openApiDocument(version));
+  const json = once(() => JSON.stringify(document(), null, 2));
+  const yaml = once(() => stringify(document(), { aliasDuplicateObjects: false }));
+  const docs = once(() => docsPage(document()));
   const sendJson = async ({ reply }: { reply: FastifyReply }): Promise<FastifyReply> =>
-    reply.type("application/json; charset=utf-8").send(json);
+    reply.type("application/json; charset=utf-8").send(json());
   serve(app, "openapiJson", sendJson);
   serve(app, "spec", sendJson);
-  serve(app, "openapiYaml", async ({ reply }) => {
-    yaml ??= stringify(document, { aliasDuplicateObjects: false });
-    return reply.type("application/yaml; charset=utf-8").send(yaml);
-  });
-  serve(app, "docs", async ({ reply }) => {
-    docs ??= docsPage(document);
-    return sendPage(reply, docs);
-  });
+  serve(app, "openapiYaml", async ({ reply }) => reply.type("application/yaml; charset=utf-8").send(yaml()));
+  serve(app, "docs", async ({ reply }) => sendPage(reply, docs()));
 }
 
 /** The login page, and the trade of a key for a session that reads. */
@@ -45,7 +45,8 @@ export function serveLogin(app: FastifyInstance, keys: KeyReader, sessions: Sess
     app,
     "login",
     async ({ body, request, reply }) => {
-      if ((await keys.verify(body.key)) === null) throw new ApiError("unauthorized", "this server does not know that key", { field: "key" });
+      if ((await keys.verify(body.key)) === null)
+        throw new ApiError("unauthorized", "this server does not know that key", { field: "key" });
       const { id, expiresAt } = sessions.start(body.key);
       reply.header("set-cookie", sessionCookie(id, lifeMs, request.protocol === "https"));
       return { expiresAt: expiresAt.toISOString() };
