@@ -70,7 +70,7 @@ describe("routes", () => {
         headers: { ...headers, ...JSON_TYPE },
         payload: "{",
       });
-      expect(reply.statusCode, JSON.stringify(headers)).toBe(401);
+      expect([headers, reply.statusCode]).toEqual([headers, 401]);
       expect(reply.headers["www-authenticate"]).toMatch(/^Bearer/);
     }
     expect(runs.requests).toEqual([]);

@@ -44,7 +44,7 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, text, done) => {
     if (text === "") done(null, undefined);
-    else parseJson(request, text, done);
+    else void parseJson(request, text, done);
   });
   app.setSerializerCompiler(serializerCompiler as never);
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => {

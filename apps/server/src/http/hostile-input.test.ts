@@ -259,7 +259,9 @@ describe("a bad request", () => {
     const reply = await start().app.inject({ method, url, headers: KEY });
     expect(reply.statusCode).toBe(405);
     expect(String(reply.headers["allow"]).split(", ").sort().join(", ")).toBe(allowed);
-    if (method !== "HEAD") expect(reply.json().error.code).toBe("method_not_allowed");
+    expect(reply.body === "" ? method : reply.json().error.code).toBe(
+      method === "HEAD" ? "HEAD" : "method_not_allowed",
+    );
   });
 });
 
@@ -275,7 +277,7 @@ describe("size", () => {
       headers: { ...KEY, ...JSON_TYPE },
       body: new Blob([payload]).stream(),
       duplex: "half",
-    } as RequestInit);
+    });
     expect(unsaid.status).toBe(413);
     expect(runs.requests).toEqual([]);
   });

@@ -17,13 +17,15 @@ afterEach(() => {
 /** A real HTTP server that answers each request with the next of `answers`, and the requests it saw. */
 async function serverOf(...answers: Answer[]) {
   const seen: { method: string; url: string; headers: http.IncomingHttpHeaders; body: string }[] = [];
-  const server = http.createServer(async (request, response) => {
+  const server = http.createServer((request, response) => {
     let body = "";
-    for await (const chunk of request) body += String(chunk);
-    seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
-    const answer = answers.shift();
-    if (answer === undefined) response.writeHead(500).end("no answer left");
-    else answer(request, body, response);
+    request.on("data", (chunk) => (body += String(chunk)));
+    request.on("end", () => {
+      seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+      const answer = answers.shift();
+      if (answer === undefined) response.writeHead(500).end("no answer left");
+      else answer(request, body, response);
+    });
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

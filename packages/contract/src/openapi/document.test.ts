@@ -33,7 +33,7 @@ describe("OpenAPI document", () => {
         .slice(2)
         .split("/")
         .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
-      expect(target, ref).toBeTypeOf("object");
+      expect([ref, typeof target]).toEqual([ref, "object"]);
     }
   });
 

@@ -175,7 +175,7 @@ describe("POST /api/v2/execute", () => {
     });
     const submitted = await id.promise;
     abort.abort();
-    await expect(call).rejects.toThrow();
+    await expect(call).rejects.toThrow("aborted");
     expect(await cancelled.promise).toBe(submitted);
   });
 
