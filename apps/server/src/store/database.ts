@@ -85,10 +85,9 @@ async function openPostgres(url: string, { log, poolSize = 10 }: DatabaseOptions
     kysely: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
     bossDb: {
       executeSql: async (text, values) => {
-        const result: pg.QueryResult<object> | pg.QueryResult<object>[] =
+        const result =
           values === undefined || values.length === 0 ? await pool.query(text) : await pool.query(text, values);
-        // Several statements at once give an array of results.
-        return { rows: Array.isArray(result) ? result.flatMap((part) => part.rows) : result.rows };
+        return { rows: rowsOf(result) };
       },
     },
     exec: async (sql) => {
@@ -97,6 +96,11 @@ async function openPostgres(url: string, { log, poolSize = 10 }: DatabaseOptions
     listen: (channel, onNotification, onReconnect) => listenOn(url, channel, onNotification, onReconnect, log),
     close: () => pool.end(),
   };
+}
+
+/** Several statements at once give an array of results, which the driver's types leave out. */
+function rowsOf(result: pg.QueryResult<object> | readonly pg.QueryResult<object>[]): object[] {
+  return "rows" in result ? result.rows : result.flatMap((part) => part.rows);
 }
 
 /** Holds one connection that listens, and makes a new one when it breaks. */

@@ -1,0 +1,100 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { PGlite } from "@electric-sql/pglite";
+import { expect, test } from "vitest";
+import { startChildServer, type ChildServer } from "./child-server.ts";
+import { query, startPostgres } from "./postgres-fixture.ts";
+import { temporaryDirectory } from "./server-fixture.ts";
+
+const KILLS = 20;
+const CLIENTS = 6;
+
+interface Stored {
+  readonly id: string;
+  readonly status: string;
+  readonly outcome_status: string | null;
+  readonly finished_events: number;
+}
+const STORED = `select id, status, outcome_status,
+  (select count(*)::int from run_events where run_id = runs.id and type = 'run.finished') as finished_events from runs`;
+
+/** Submits until the server is gone; remembers what was answered with 201. */
+async function submitUntilDead(server: ChildServer, accepted: string[]): Promise<void> {
+  for (;;) {
+    try {
+      const sleepMs = Math.floor(Math.random() * 40);
+      const run = await server.submit({ language: "text", code: JSON.stringify({ sleepMs }) }, Math.random() < 0.3);
+      accepted.push(run.id);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Kills a server under load at random moments, then lets one live until all is done. Gives the accepted runs. */
+async function killAgainAndAgain(start: () => Promise<ChildServer>): Promise<string[]> {
+  const accepted: string[] = [];
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const server = await start();
+    const clients = Array.from({ length: CLIENTS }, () => submitUntilDead(server, accepted));
+    // The moment is what is random here, not a wait for something.
+    await delay(Math.random() * 500);
+    await server.kill();
+    await Promise.all(clients);
+  }
+  const last = await start();
+  for (const id of accepted) await untilFinished(last, id);
+  expect(await last.terminate()).toBe(0);
+  return accepted;
+}
+
+async function untilFinished(server: ChildServer, id: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while ((await server.getRun(id)).status !== "finished") {
+    if (Date.now() > deadline) throw new Error(`${id} is stuck`);
+    await delay(50);
+  }
+}
+
+function expectEachFinishedOnce(accepted: readonly string[], stored: readonly Stored[]): void {
+  // The test is worth something only if the kills hit a server at work.
+  expect(accepted.length).toBeGreaterThan(KILLS * 5);
+  const byId = new Map(stored.map((run) => [run.id, run]));
+  expect(
+    accepted.filter((id) => !byId.has(id)),
+    "missing",
+  ).toEqual([]);
+  expect(
+    stored.filter((run) => run.status !== "finished"),
+    "stuck",
+  ).toEqual([]);
+  expect(
+    stored.filter((run) => run.finished_events !== 1),
+    "not finished exactly once",
+  ).toEqual([]);
+  expect(
+    stored.filter((run) => run.outcome_status !== "exited"),
+    "not run to its end",
+  ).toEqual([]);
+}
+
+test("SIGKILL at random moments loses nothing and finishes nothing twice on the embedded database", async () => {
+  using directory = temporaryDirectory();
+  const accepted = await killAgainAndAgain(() => startChildServer(directory.path));
+  const pglite = await PGlite.create(join(directory.path, "db"));
+  const { rows } = await pglite.query<Stored>(STORED);
+  const attempts = await pglite.query<{ again: number }>("select count(*)::int as again from runs where attempt > 1");
+  await pglite.close();
+  expectEachFinishedOnce(accepted, rows);
+  expect(attempts.rows[0]?.again, "no kill hit a running run").toBeGreaterThan(0);
+});
+
+test("SIGKILL at random moments loses nothing and finishes nothing twice on PostgreSQL", async () => {
+  await using postgres = await startPostgres();
+  using directory = temporaryDirectory();
+  const url = await postgres.createDatabase();
+  const accepted = await killAgainAndAgain(() => startChildServer(directory.path, { DATABASE_URL: url }));
+  expectEachFinishedOnce(accepted, await query<Stored>(url, STORED));
+  const [attempts] = await query<{ again: number }>(url, "select count(*)::int as again from runs where attempt > 1");
+  expect(attempts?.again, "no kill hit a running run").toBeGreaterThan(0);
+});
