@@ -69,7 +69,9 @@ describe("README", () => {
 
   it.each(examples)("does what it shows: $command", async ({ command, output }) => {
     const real = command.replaceAll("http://127.0.0.1:4180", url).replaceAll(".crucible/", `${dataDir}/`);
-    const { stdout } = await promisify(execFile)("sh", ["-c", `exec 2>&1\n${real}`], { cwd: ROOT });
+    const shell = promisify(execFile)("sh", ["-c", `exec 2>&1\n${real}`], { cwd: ROOT });
+    shell.child.stdin?.end(); // as `crucible run` reads it to its end
+    const { stdout } = await shell;
     expect(stdout.trimEnd()).toMatch(pattern(output));
   });
 });
