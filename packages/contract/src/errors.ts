@@ -13,7 +13,10 @@ export const ERROR_CODES = {
   limit_too_high: { status: 400, meaning: "A limit is above the maximum of this server." },
   invalid_cursor: { status: 400, meaning: "The pagination cursor was not made by this server." },
   unauthorized: { status: 401, meaning: "No key, or a key this server does not know." },
-  host_not_allowed: { status: 403, meaning: "The Host header names no host of this server (a guard against DNS rebinding)." },
+  host_not_allowed: {
+    status: 403,
+    meaning: "The Host header names no host of this server (a guard against DNS rebinding).",
+  },
   not_found: { status: 404, meaning: "No such resource or route." },
   method_not_allowed: { status: 405, meaning: "The route exists, but not for this method." },
   run_not_cancellable: { status: 409, meaning: "The run has already finished." },
@@ -48,7 +51,11 @@ export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly retryAfterSeconds: number | undefined;
-  constructor(code: ErrorCode, message: string, details: { field?: string; retryAfterSeconds?: number; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: { field?: string; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: details.cause });
     this.name = "ApiError";
     this.code = code;

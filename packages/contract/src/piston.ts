@@ -10,7 +10,10 @@ export const PistonExecuteRequest = z
         z.object({
           name: z.string().nullish().meta({ description: "Default: `file0.code`, `file1.code`, …" }),
           content: z.string(),
-          encoding: z.string().nullish().meta({ description: "`utf8`, `base64` or `hex`; anything else counts as `utf8`." }),
+          encoding: z
+            .string()
+            .nullish()
+            .meta({ description: "`utf8`, `base64` or `hex`; anything else counts as `utf8`." }),
         }),
       )
       .min(1)
@@ -23,7 +26,10 @@ export const PistonExecuteRequest = z
     run_cpu_time: z.number().nullish().meta({ description: "Milliseconds; default 3000." }),
     compile_cpu_time: z.number().nullish().meta({ description: "Milliseconds; default 10000." }),
     run_memory_limit: z.number().nullish().meta({ description: "Bytes; -1 (the default) is this server's maximum." }),
-    compile_memory_limit: z.number().nullish().meta({ description: "Bytes; -1 (the default) is this server's maximum." }),
+    compile_memory_limit: z
+      .number()
+      .nullish()
+      .meta({ description: "Bytes; -1 (the default) is this server's maximum." }),
   })
   .meta({ id: "PistonExecuteRequest" });
 export type PistonExecuteRequest = z.infer<typeof PistonExecuteRequest>;
