@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { ApiError, PistonExecuteRequest } from "@crucible/contract";
 import { requireKey } from "./auth.ts";
 import type { HttpDeps } from "./deps.ts";
-import { handleErrors, handleFrameworkError } from "./errors.ts";
+import { handleClientError, handleErrors, handleFrameworkError } from "./errors.ts";
 import { createFinishWatch } from "./finish-watch.ts";
 import { guardEveryRequest, requestId } from "./headers.ts";
 import { createKeyCache } from "./key-cache.ts";
@@ -23,6 +23,9 @@ import { createSessions } from "./sessions.ts";
 /** Longer than any id: the schema refuses it with a message; beyond it the router answers 404. */
 const MAX_PARAM_LENGTH = 512;
 
+/** How long a caller may take to send a request: a slow one must not hold a connection for ever. Milliseconds. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
 /**
  * The HTTP side of the server. Opens no port: `listen` it, or `inject` requests. `close()` ends event streams and
  * waiting requests, and closes none of `deps`.
@@ -36,7 +39,11 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
     genReqId: requestId,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: handleFrameworkError,
+    clientErrorHandler: handleClientError,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
+    // While it closes, what still comes in is answered by the same rules (submit refuses), and its connection closed.
+    return503OnClosing: false,
   }) as unknown as FastifyInstance;
 
   // JSON alone. An empty body is no body: the schema says whether one is needed.

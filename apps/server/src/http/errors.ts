@@ -1,7 +1,8 @@
+import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, ERROR_CODES } from "@crucible/contract";
 import type { ErrorBody, ErrorCode } from "@crucible/contract";
-import { SECURITY_HEADERS } from "./headers.ts";
+import { SECURITY_HEADERS, requestId } from "./headers.ts";
 
 /** Fastify's own complaints about a request, in our words. */
 const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
@@ -15,6 +16,12 @@ const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["invalid_request", "Content-Length does not match the body"],
   FST_ERR_BAD_URL: ["invalid_request", "the path is no valid URL"],
   FST_ERR_MAX_PARAM_LENGTH: ["not_found", "no such resource"],
+};
+
+/** Node's own complaints about a connection (https://nodejs.org/api/http.html#event-clienterror). */
+const CLIENT_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "the request did not come in time"],
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "the headers must be at most 16 KiB long"],
 };
 
 /** Any thrown value as an `ApiError`; what is not known to be harmless becomes `internal`, without its message. */
@@ -63,6 +70,35 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
 export function handleFrameworkError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
   sendError(toApiError(error), request, reply);
+}
+
+/** For what is no HTTP at all, is too slow, or has endless headers: there is a socket and no request. */
+export function handleClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [line, message] = CLIENT_ERRORS[error.code ?? ""] ?? [
+    "400 Bad Request",
+    "this is not a request that HTTP/1.1 allows",
+  ];
+  const id = requestId({ headers: {} });
+  const body: ErrorBody = {
+    error: { code: "invalid_request", message, docs: "/docs#error-invalid_request", requestId: id },
+  };
+  const text = JSON.stringify(body);
+  const headers = {
+    ...SECURITY_HEADERS,
+    "x-request-id": id,
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    connection: "close",
+  };
+  socket.end(
+    `HTTP/1.1 ${line}\r\n${Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("")}\r\n${text}`,
+  );
 }
 
 /** Matches paths against the patterns of registered routes, to tell 405 from 404. */

@@ -337,17 +337,26 @@ describe("size", () => {
 });
 
 describe("what is no HTTP at all", () => {
-  it("gets a 400 and a closed connection, and the server goes on", async () => {
+  it.each([
+    ["\x16\x03\x01 not http\r\n\r\n", 400],
+    ["GET /healthz HTTP/1.1\r\n\r\n", 400],
+    [
+      "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      400,
+    ],
+    [`GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+  ])("gets an error and a closed connection, and the server goes on: %j", async (text, status) => {
     const { app } = start();
     await app.listen({ port: 0, host: "127.0.0.1" });
     const { port } = app.server.address() as AddressInfo;
     const answer = await new Promise<string>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => socket.write("\x16\x03\x01 not http\r\n\r\n"));
-      let text = "";
-      socket.on("data", (chunk) => (text += String(chunk)));
-      socket.on("close", () => resolve(text));
+      const socket = connect(port, "127.0.0.1", () => socket.write(text));
+      let received = "";
+      socket.on("data", (chunk) => (received += String(chunk)));
+      socket.on("close", () => resolve(received));
     });
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer.toLowerCase()).toContain("connection: close");
     expect((await app.inject({ url: "/healthz" })).statusCode).toBe(200);
   });
 });

@@ -168,6 +168,19 @@ describe("run events", () => {
     expect(seen.map(({ headers }) => headers["last-event-id"])).toEqual([undefined, "1"]);
   });
 
+  it("gives each byte of output once, though the server tells them again", async () => {
+    const output = (offset: number, text: string) =>
+      `event: run.output\ndata: ${JSON.stringify({ type: "run.output", runId: ID, at: AT, step: "run", stream: "stdout", offset, data: btoa(text) })}\n\n`;
+    const { client } = await serverOf(
+      stream(QUEUED + output(0, "abc"), "break"),
+      stream(output(0, "abc") + output(3, "def"), "break"),
+      stream(output(2, "cdefgh") + output(8, "i") + FINISHED, "end"),
+    );
+    const seen = [];
+    for await (const { event } of client.runEvents(ID)) if (event.type === "run.output") seen.push(atob(event.data));
+    expect(seen).toEqual(["abc", "def", "gh", "i"]);
+  });
+
   it("tries again while the server is away", async () => {
     const away = json(503, { error: { code: "database_unavailable", message: "away", docs: "", requestId: "r" } });
     const { client } = await serverOf(stream(QUEUED, "end"), away, stream(FINISHED, "end"), json(200, RUN));

@@ -57,6 +57,30 @@ function parseEvent(data: string): RunEvent {
   }
 }
 
+type OutputEvent = RunEvent & { type: "run.output" };
+
+/**
+ * Drops output that was already given: after a reconnection the server tells again what a running run has printed.
+ * Gives the event, what is new of it, or null.
+ */
+function createOutputFilter(): { fresh(event: OutputEvent): OutputEvent | null; restart(): void } {
+  const given = new Map<string, number>();
+  return {
+    fresh(event) {
+      if (event.offset === undefined) return event;
+      const name = `${event.step} ${event.stream}`;
+      const have = given.get(name) ?? 0;
+      const bytes = atob(event.data);
+      const end = event.offset + bytes.length;
+      if (end <= have && bytes !== "") return null;
+      given.set(name, end);
+      if (event.offset >= have) return event;
+      return { ...event, offset: have, data: btoa(bytes.slice(have - event.offset)) };
+    },
+    restart: () => given.clear(),
+  };
+}
+
 /** Trying again can help: the connection broke, or the server is away for a while. */
 const passes = (error: unknown): boolean =>
   error instanceof ClientError &&
@@ -64,7 +88,7 @@ const passes = (error: unknown): boolean =>
 
 /**
  * A run's events as they come, ending after `run.finished`. A broken connection is made anew where it broke: each
- * numbered event comes once; output sent meanwhile is lost here (the outcome has it).
+ * numbered event and each byte of output comes once; what the server no longer has of the output is in the outcome.
  * Rejects with `ClientError` (`not_found`, or the last error after `maxAttempts` failures in a row).
  */
 export async function* readRunEvents(
@@ -73,6 +97,7 @@ export async function* readRunEvents(
   options: RunEventsOptions = {},
 ): AsyncGenerator<ReceivedEvent, void, undefined> {
   const { signal, maxAttempts = 8 } = options;
+  const output = createOutputFilter();
   let lastId = options.lastEventId;
   let retryMs = 500;
   let failures = 0;
@@ -98,7 +123,9 @@ export async function* readRunEvents(
           const event = parseEvent(item.block.data);
           const number = item.block.id === null ? null : Number(item.block.id);
           if (number !== null) lastId = number;
-          yield { id: number, event };
+          if (event.type === "run.started") output.restart();
+          const fresh = event.type === "run.output" ? output.fresh(event) : event;
+          if (fresh !== null) yield { id: number, event: fresh };
           if (event.type === "run.finished") return;
         }
       }
