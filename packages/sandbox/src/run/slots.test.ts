@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { createSlots } from "./slots.ts";
+
+describe("slots", () => {
+  it("gives each slot to one at a time, and the next in line when it comes back", async () => {
+    const slots = createSlots(2);
+    const [first, second] = [await slots.take(), await slots.take()];
+    expect(new Set([first, second])).toEqual(new Set([0, 1]));
+    const order: string[] = [];
+    const third = slots.take().then((slot) => (order.push("third"), slot));
+    const fourth = slots.take().then((slot) => (order.push("fourth"), slot));
+    slots.give(second);
+    expect(await third).toBe(second);
+    slots.give(first);
+    expect(await fourth).toBe(first);
+    expect(order).toEqual(["third", "fourth"]);
+    expect(slots.busy).toBe(2);
+  });
+
+  it("forgets a waiter that has given up", async () => {
+    const slots = createSlots(1);
+    const taken = await slots.take();
+    const leaving = new AbortController();
+    const waiter = slots.take(leaving.signal);
+    leaving.abort(new Error("left"));
+    await expect(waiter).rejects.toThrow("left");
+    slots.give(taken);
+    expect(slots.busy).toBe(0);
+    expect(await slots.take()).toBe(taken);
+  });
+
+  it("does not start to wait with a signal that is already aborted", () => {
+    const slots = createSlots(1);
+    expect(() => slots.take(AbortSignal.abort(new Error("late")))).toThrow("late");
+    expect(slots.busy).toBe(0);
+  });
+});
