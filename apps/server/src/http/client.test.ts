@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createClient } from "@crucible/contract";
+import { ClientError, createClient } from "@crucible/contract";
 import type { Client, ClientErrorCode } from "@crucible/contract";
 import type { FastifyInstance } from "fastify";
 import { buildApp } from "./app.ts";
@@ -22,7 +22,7 @@ const PROGRAM = { language: "python", code: "print('hello')" };
 const codeOf = async (call: Promise<unknown>): Promise<ClientErrorCode | "no error"> =>
   call.then(
     () => "no error",
-    (error: { code: ClientErrorCode }) => error.code,
+    (error: unknown) => (error instanceof ClientError ? error.code : "no error"),
   );
 
 describe("the contract's client and this server", () => {
