@@ -318,6 +318,15 @@ describe("faults", () => {
     expect(reply.headers["retry-after"]).toBe("3");
   });
 
+  it("answers 503 with Retry-After while the database is away, also when it is asked for the key", async () => {
+    const away = new ApiError("database_unavailable", "connect ECONNREFUSED 10.1.2.3");
+    const { app } = start({}, { keys: { verify: () => Promise.reject(away) } });
+    const reply = await app.inject({ url: "/api/v1/runs", headers: KEY });
+    expect(reply.statusCode).toBe(503);
+    expect(reply.headers["retry-after"]).toBe("5");
+    expect(reply.body).not.toContain("10.1.2.3");
+  });
+
   it("answers 500 and leaks nothing when a reply does not match the contract", async () => {
     const broken = async () => ({ ...TEST_CATALOG, languages: [{ name: "SELECT secret" }] as never });
     const reply = await start({}, { catalog: broken }).app.inject({ url: "/api/v1/languages", headers: KEY });

@@ -24,6 +24,13 @@ const CLIENT_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "the headers must be at most 16 KiB long"],
 };
 
+/** When trying again may help, where whoever failed does not know better. Seconds. */
+const RETRY_AFTER_SECONDS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  queue_full: 1,
+  database_unavailable: 5,
+  shutting_down: 5,
+};
+
 /** Any thrown value as an `ApiError`; what is not known to be harmless becomes `internal`, without its message. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) {
@@ -50,7 +57,7 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
   const { status } = ERROR_CODES[error.code];
   if (status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, "request failed");
   if (error.code === "unauthorized") reply.header("www-authenticate", 'Bearer realm="crucible"');
-  const retryAfter = error.retryAfterSeconds ?? (error.code === "queue_full" ? 1 : undefined);
+  const retryAfter = error.retryAfterSeconds ?? RETRY_AFTER_SECONDS[error.code];
   if (retryAfter !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
   reply.code(status).type("application/json; charset=utf-8").serializer(JSON.stringify);
   if (isPistonPath(request.url)) return reply.send({ message: error.message });
