@@ -4,6 +4,7 @@ import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { fromPglite, type Db as BossDb } from "pg-boss";
 import type { Log } from "../log.ts";
+import { preparingPglite } from "./prepared-pglite.ts";
 import type { Schema } from "./schema.ts";
 
 /** A connection inside a transaction. */
@@ -51,9 +52,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 async function openPglite(directory: string): Promise<Database> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const pglite = await PGlite.create(directory);
+  // Nothing here counts rows for the planner, and a prepared statement keeps its plan: without this, one
+  // that was planned while the queue was empty would read the whole table when it is full.
+  await pglite.exec("set enable_seqscan = off");
   return {
     kind: "pglite",
-    kysely: new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }) }),
+    kysely: new Kysely<Schema>({ dialect: new PGliteDialect({ pglite: preparingPglite(pglite) }) }),
     bossDb: fromPglite(pglite),
     exec: async (sql) => {
       await pglite.exec(sql);

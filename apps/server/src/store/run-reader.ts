@@ -24,8 +24,10 @@ export function createRunReader({ kysely }: Pick<Database, "kysely">): RunReader
     listRuns: (query) =>
       answeringDatabase(async () => {
         const before = query.cursor === undefined ? undefined : readCursor(query.cursor);
-        // The database refuses text with NUL; nothing stored has it.
-        if (JSON.stringify(query).includes("\\u0000")) return { runs: [], nextCursor: null };
+        // The database refuses such text, and nothing stored has it.
+        const unstorable = (value: unknown): boolean =>
+          typeof value === "string" && (value.includes("\0") || !value.isWellFormed());
+        if (Object.values(query).some(unstorable)) return { runs: [], nextCursor: null };
         const rows = await pageQuery(kysely, query, before).execute();
         const runs = rows.slice(0, query.limit).map(rowToSummary);
         const last = runs.at(-1);
