@@ -8,7 +8,7 @@ export const PistonExecuteRequest = z
     files: z
       .array(
         z.object({
-          name: z.string().nullish().meta({ description: "Default: `file0.code`, `file1.code`, …" }),
+          name: z.string().nullish().meta({ description: "Default: one with the extension of the language." }),
           content: z.string(),
           encoding: z
             .string()
@@ -22,9 +22,15 @@ export const PistonExecuteRequest = z
     stdin: z.string().nullish(),
     args: z.array(z.string()).max(256).nullish(),
     run_timeout: z.number().nullish().meta({ description: "Milliseconds; default 3000." }),
-    compile_timeout: z.number().nullish().meta({ description: "Milliseconds; default 10000." }),
+    compile_timeout: z
+      .number()
+      .nullish()
+      .meta({ description: "Milliseconds; default: that of this server for compilers." }),
     run_cpu_time: z.number().nullish().meta({ description: "Milliseconds; default 3000." }),
-    compile_cpu_time: z.number().nullish().meta({ description: "Milliseconds; default 10000." }),
+    compile_cpu_time: z
+      .number()
+      .nullish()
+      .meta({ description: "Milliseconds; default: that of this server for compilers." }),
     run_memory_limit: z.number().nullish().meta({ description: "Bytes; -1 (the default) is this server's maximum." }),
     compile_memory_limit: z
       .number()

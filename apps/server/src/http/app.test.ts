@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -134,6 +135,12 @@ describe("login", () => {
     expect(runs.requests).toEqual([]);
   });
 
+  it("keeps the cookie to TLS where a proxy says so", async () => {
+    const headers = { "x-forwarded-proto": "https" };
+    const reply = await start().app.inject({ method: "POST", url: "/login", headers, payload: { key: TEST_KEY } });
+    expect(String(reply.headers["set-cookie"])).toMatch(/; Secure$/);
+  });
+
   it("refuses a wrong key and gives no cookie", async () => {
     const reply = await start().app.inject({ method: "POST", url: "/login", payload: { key: "wrong" } });
     expect(reply.statusCode).toBe(401);
@@ -175,6 +182,27 @@ describe("pages", () => {
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
     expect(reply.body).not.toMatch(/(?:src|href)="(?:https?:)?\/\/|@import|url\(/);
+  });
+
+  it.each(["/docs", "/login"])("%s allows its own style and script by their hashes", async (url) => {
+    const { headers, body } = await start().app.inject({ url, headers: KEY });
+    const inline = [...body.matchAll(/<(style|script)>([\s\S]*?)<\/\1>/g)].map(
+      ([, kind, text]) => [kind, text ?? ""] as const,
+    );
+    expect(inline.map(([kind]) => kind)).toEqual(url === "/login" ? ["style", "script"] : ["style"]);
+    for (const [kind, text] of inline) {
+      const hash = createHash("sha256").update(text).digest("base64");
+      expect(headers["content-security-policy"]).toContain(`${kind}-src 'sha256-${hash}'`);
+    }
+    expect(body).not.toMatch(/ on[a-z]+="| style="|javascript:/);
+  });
+
+  it("show a browser without a session where to log in, still with 401", async () => {
+    const { app } = start();
+    const reply = await app.inject({ url: "/docs", headers: { accept: "text/html,*/*;q=0.8" } });
+    expect(reply.statusCode).toBe(401);
+    expect(reply.headers["content-type"]).toContain("text/html");
+    expect(reply.body).toBe((await app.inject({ url: "/login" })).body);
   });
 
   it("describe every route, error and schema, with links that lead somewhere", async () => {

@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, ERROR_CODES } from "@crucible/contract";
 import type { ErrorBody, ErrorCode } from "@crucible/contract";
 import { SECURITY_HEADERS, requestId } from "./headers.ts";
+import { sendPage } from "./html.ts";
+import { loginPage } from "./login-page.ts";
 
 /** Fastify's own complaints about a request, in our words. */
 const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
@@ -53,9 +55,19 @@ export function toApiError(error: unknown): ApiError {
 /** Paths that speak Piston: their errors are `{ message }`. */
 export const isPistonPath = (url: string): boolean => /^\/api\/v2(?:\/|\?|$)/.test(url);
 
+/** A person's browser, on its way to a page, is shown where to log in. */
+const wantsPage = ({ method, headers }: FastifyRequest): boolean =>
+  method === "GET" && (headers.accept ?? "").includes("text/html");
+
 function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status } = ERROR_CODES[error.code];
   if (status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, "request failed");
+  if (error.code === "unauthorized" && wantsPage(request) && !isPistonPath(request.url)) {
+    return sendPage(
+      reply.code(status).header("www-authenticate", 'Bearer realm="crucible"').serializer(String),
+      loginPage(),
+    );
+  }
   if (error.code === "unauthorized") reply.header("www-authenticate", 'Bearer realm="crucible"');
   const retryAfter = error.retryAfterSeconds ?? RETRY_AFTER_SECONDS[error.code];
   if (retryAfter !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(retryAfter))));

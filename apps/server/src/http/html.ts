@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { FastifyReply } from "fastify";
 
 /** Text as HTML: safe between tags and in quoted attributes. */
 export function escapeHtml(text: string): string {
@@ -42,6 +43,11 @@ ${body}${script === undefined ? "" : `\n<script>${script}</script>`}
     "frame-ancestors 'none'",
   ];
   return { html, contentSecurityPolicy: policy.join("; ") };
+}
+
+/** Sends one of our own pages with its own content security policy. */
+export function sendPage(reply: FastifyReply, { html, contentSecurityPolicy }: Page): FastifyReply {
+  return reply.header("content-security-policy", contentSecurityPolicy).type("text/html; charset=utf-8").send(html);
 }
 
 /** Colours and type shared by the pages; follows the reader's light or dark choice. */

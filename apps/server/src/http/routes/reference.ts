@@ -3,7 +3,7 @@ import { ApiError, openApiDocument } from "@crucible/contract";
 import { stringify } from "yaml";
 import type { KeyReader } from "../../store/types.ts";
 import { docsPage } from "../docs-page.ts";
-import type { Page } from "../html.ts";
+import { sendPage } from "../html.ts";
 import { loginPage } from "../login-page.ts";
 import { serve } from "../serve.ts";
 import { sessionCookie } from "../sessions.ts";
@@ -11,11 +11,6 @@ import type { Sessions } from "../sessions.ts";
 
 /** A key is short: what is longer than this is no login. Bytes. */
 const LOGIN_BODY_LIMIT = 4096;
-
-/** Sends one of our own pages with its own content security policy. */
-export function sendPage(reply: FastifyReply, { html, contentSecurityPolicy }: Page): FastifyReply {
-  return reply.header("content-security-policy", contentSecurityPolicy).type("text/html; charset=utf-8").send(html);
-}
 
 /** Makes a value at the first call, and keeps it. */
 function once<T>(make: () => T): () => T {
@@ -48,7 +43,9 @@ export function serveLogin(app: FastifyInstance, keys: KeyReader, sessions: Sess
       if ((await keys.verify(body.key)) === null)
         throw new ApiError("unauthorized", "this server does not know that key", { field: "key" });
       const { id, expiresAt } = sessions.start(body.key);
-      reply.header("set-cookie", sessionCookie(id, lifeMs, request.protocol === "https"));
+      // Believed though anybody can send it: it can only make the cookie stricter.
+      const secure = request.protocol === "https" || request.headers["x-forwarded-proto"] === "https";
+      reply.header("set-cookie", sessionCookie(id, lifeMs, secure));
       return { expiresAt: expiresAt.toISOString() };
     },
     { bodyLimit: LOGIN_BODY_LIMIT },
