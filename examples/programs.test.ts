@@ -11,6 +11,10 @@ import type { OwnCrucible } from "./start-crucible.ts";
 
 const CLI = join(import.meta.dirname, "..", "apps", "cli", "src", "main.ts");
 const programs = await loadPrograms();
+const requestOf = (program: (typeof programs)[number]): RunRequestInput => {
+  const { id: _, expected: __, ...request } = program;
+  return request as RunRequestInput;
+};
 let server: OwnCrucible;
 let installed: ReadonlySet<string>;
 let directory: string;
@@ -23,9 +27,7 @@ beforeAll(async () => {
   installed = new Set((await client.listLanguages()).map(({ name }) => name));
   // All at once: the queue hands them to the workers, and each test waits for its own.
   const runnable = programs.filter(({ language }) => installed.has(language));
-  const runs = await client.createBatch(
-    runnable.map(({ id: _, expected: __, ...request }) => request as RunRequestInput),
-  );
+  const runs = await client.createBatch(runnable.map(requestOf));
   accepted = new Map(runnable.map(({ id }, i) => [id, runs[i] as Run]));
 });
 afterAll(async () => {
