@@ -43,6 +43,8 @@ export interface Check {
   readonly incident: string | null;
   /** Null for behaviour that needs no isolation. */
   readonly control: ControlExpectation | null;
+  /** Belts of the probe's report that must be on; where the host lacks one, the check says so and is left out. */
+  readonly belts: readonly string[];
   /**
    * Throws `AssertionError` when the engine does not hold the promise, `CheckInconclusiveError`
    * when the attack could not be carried out, `CheckNotApplicableError` when this host has no
@@ -57,17 +59,19 @@ export interface CheckDefinition {
   readonly title: string;
   readonly incident?: string;
   readonly control?: ControlExpectation;
+  readonly belts?: readonly string[];
   readonly run: (target: CheckTarget) => Promise<void>;
 }
 
 /** Gives each definition its group and its id. */
 export function checksOf(group: CheckGroup, definitions: readonly CheckDefinition[]): Check[] {
-  return definitions.map(({ name, title, incident, control, run }) => ({
+  return definitions.map(({ name, title, incident, control, belts, run }) => ({
     id: `${group}.${name}`,
     group,
     title,
     incident: incident ?? null,
     control: control ?? null,
+    belts: belts ?? [],
     run,
   }));
 }

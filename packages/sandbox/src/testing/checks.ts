@@ -17,6 +17,7 @@ import { systemCallChecks } from "./checks/system-calls.ts";
 import { tenancyChecks } from "./checks/tenancy.ts";
 
 export * from "./check.ts";
+export * from "./run-check.ts";
 
 /** In the order of `CHECK_GROUPS`; ids are unique. */
 export const CONTRACT_CHECKS: readonly Check[] = [

@@ -1,9 +1,8 @@
 /** Registers the checks with Vitest, and nothing more. */
-import { AssertionError } from "node:assert/strict";
 import { afterAll, assert, beforeAll, describe, it } from "vitest";
 import type { Engine } from "../types.ts";
-import type { Check, CheckGroup } from "./check.ts";
-import { CHECK_GROUPS, CheckNotApplicableError, CONTRACT_CHECKS } from "./checks.ts";
+import type { Check, CheckGroup, ControlExpectation } from "./check.ts";
+import { CHECK_GROUPS, CONTRACT_CHECKS, runCheck } from "./checks.ts";
 
 /** Generous: the slowest check takes a few seconds on an idle host. */
 const CHECK_TIMEOUT_MS = 60_000;
@@ -28,11 +27,11 @@ export interface ContractSubject {
   readonly promises: ContractPromises;
 }
 
-/** What `engineContractControl` needs to know of an engine without isolation. */
+/** What `engineContractControl` needs to know of an engine that lacks something. */
 export interface ControlSubject {
   readonly name: string;
   readonly create: () => Promise<Engine>;
-  /** Ids that must fail; default: every check whose `control` is `fails`. */
+  /** Ids of the checks to run, each of which must fail; default: all that speak of isolation. */
   readonly expectFailing?: readonly string[];
 }
 
@@ -72,10 +71,9 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
             continue;
           }
           it(titleOf(check), { timeout: CHECK_TIMEOUT_MS }, async (context) => {
-            await check.run({ engine: engine(), create }).catch((error: unknown) => {
-              if (error instanceof CheckNotApplicableError) context.skip(error.message);
-              throw error;
-            });
+            const result = await runCheck(check, { engine: engine(), create });
+            if (result.verdict === "not_applicable") return context.skip(result.reason);
+            if (result.verdict !== "held") throw result.error;
           });
         }
       });
@@ -83,49 +81,32 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
   });
 }
 
-/** How a check came out on the control engine: `held` is what must not happen. */
-async function outcomeOnControl(
-  check: Check,
-  engine: Engine,
-  create: () => Promise<Engine>,
-): Promise<"held" | "failed" | { readonly notApplicable: string }> {
-  try {
-    await check.run({ engine, create });
-    return "held";
-  } catch (error) {
-    // Any other error says that the attack broke, not that it got through.
-    if (error instanceof AssertionError) return "failed";
-    if (error instanceof CheckNotApplicableError) return { notApplicable: error.message };
-    throw error;
-  }
+/** Why a check is not required to fail without isolation; null where it must. */
+function exempt({ control }: Check): Exclude<ControlExpectation, "fails"> | null {
+  return control === null || control === "fails" ? null : control;
 }
 
 /**
- * Proves that the isolation checks can fail: runs them against an engine without isolation and
- * expects each to fail by its own assertion. Those that would harm the host are listed as skipped,
- * and so are those that this host refuses by itself.
+ * Proves that checks can fail: runs them against an engine that lacks what they demand, and expects
+ * each to fail by its own assertion. Without `expectFailing` the engine has no isolation: then checks
+ * that would harm the host are skipped with that reason, and so are those that the host refuses by itself.
  */
 export function engineContractControl({ name, create, expectFailing }: ControlSubject): void {
-  const strict = new Set(
-    expectFailing ?? CONTRACT_CHECKS.filter(({ control }) => control === "fails").map(({ id }) => id),
-  );
-  for (const id of strict) checkOf(id);
-  describe(`engine contract fails without isolation: ${name}`, () => {
+  const subjects = expectFailing?.map(checkOf) ?? CONTRACT_CHECKS.filter(({ control }) => control !== null);
+  describe(`engine contract is broken by: ${name}`, () => {
     const engine = sharedEngine(create);
-    for (const check of CONTRACT_CHECKS) {
-      const { control, id, title } = check;
-      if (control === null && !strict.has(id)) continue;
-      if (control !== null && control !== "fails" && "notRun" in control) {
-        it(`${id} fails: ${title}`, (context) => context.skip(`not run without isolation: ${control.notRun}`));
-        continue;
-      }
-      it(`${id} fails: ${title}`, { timeout: CHECK_TIMEOUT_MS }, async (context) => {
-        const outcome = await outcomeOnControl(check, engine(), create);
-        if (outcome === "failed") return;
-        if (outcome !== "held") return context.skip(outcome.notApplicable);
-        if (!strict.has(id) && control !== null && control !== "fails")
-          return context.skip(`held on this host: ${control.mayPass}`);
-        assert.fail("the check passed without any isolation, so it proves nothing");
+    for (const check of subjects) {
+      it(`${check.id} fails: ${check.title}`, { timeout: CHECK_TIMEOUT_MS }, async (context) => {
+        const exemption = expectFailing === undefined ? exempt(check) : null;
+        if (exemption !== null && "notRun" in exemption)
+          return context.skip(`not run without isolation: ${exemption.notRun}`);
+        const result = await runCheck(check, { engine: engine(), create });
+        if (result.verdict === "broken") return;
+        if (result.verdict === "not_applicable") return context.skip(result.reason);
+        // An attack that broke has not got through.
+        if (result.verdict === "inconclusive") throw result.error;
+        if (exemption !== null) return context.skip(`held on this host: ${exemption.mayPass}`);
+        assert.fail("the check passed, so it proves nothing");
       });
     }
   });

@@ -2,3 +2,4 @@
 export * from "./check.ts";
 export { CONTRACT_CHECKS } from "./checks.ts";
 export * from "./contract.ts";
+export * from "./run-check.ts";

@@ -91,6 +91,7 @@ const statusChecks: CheckDefinition[] = [
   },
   {
     name: "uid-per-run",
+    belts: ["uid-per-slot"],
     title: "gives two runs at the same time different users of the host",
     incident: "runs of one user can signal and trace each other once they meet",
     control: "fails",

@@ -27,7 +27,7 @@ interface Escape {
 }
 
 const groupKill = null;
-const detached = "fails";
+const detached = { mayPass: "the engine ends its control group, which holds daemons too" } as const;
 
 const ESCAPES: readonly Escape[] = [
   {
@@ -158,7 +158,7 @@ function ending(
     name,
     title,
     incident: "execution time-out that left the process running (inspect_ai#2779)",
-    control: "fails",
+    control: detached,
     async run({ engine }) {
       const marker = newMarker();
       const spec = python(`${PRELUDE}\n${source}`, { args: [marker], limits: { wallTimeMs } });

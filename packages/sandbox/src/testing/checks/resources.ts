@@ -35,6 +35,7 @@ function assertContained(outcome: RunOutcome): void {
 const processBombs: CheckDefinition[] = [
   {
     name: "fork-bomb",
+    belts: ["cgroup-pids"],
     title: "holds a doubling fork bomb at its process limit, and the host goes on",
     incident: "fork chain that froze the host under bubblewrap without a pids limit (codex#38909)",
     control: noCgroup,
@@ -62,6 +63,7 @@ const processBombs: CheckDefinition[] = [
   },
   {
     name: "neighbour",
+    belts: ["cgroup-pids"],
     title: "lets another run work normally beside a fork bomb and busy loops",
     control: noCgroup,
     async run({ engine }) {
@@ -80,6 +82,7 @@ const processBombs: CheckDefinition[] = [
   },
   {
     name: "thread-bomb",
+    belts: ["cgroup-pids"],
     title: "counts threads as processes",
     control: noCgroup,
     async run({ engine }) {
@@ -106,6 +109,7 @@ const processBombs: CheckDefinition[] = [
   },
   {
     name: "zombie-farm",
+    belts: ["cgroup-pids"],
     title: "counts dead children that nobody waits for",
     control: noCgroup,
     async run({ engine }) {
@@ -130,6 +134,7 @@ const processBombs: CheckDefinition[] = [
   },
   {
     name: "cpu-together",
+    belts: ["cgroup-cpu"],
     title: "adds up the processor time of many processes",
     control: noCgroup,
     async run({ engine }) {
@@ -151,6 +156,7 @@ const processBombs: CheckDefinition[] = [
   },
   {
     name: "cpu-of-the-dead",
+    belts: ["cgroup-cpu"],
     title: "counts the processor time of children that have ended",
     incident: "RLIMIT_CPU alone: short-lived children compute for ever",
     control: noCgroup,
@@ -170,6 +176,7 @@ const processBombs: CheckDefinition[] = [
   },
   {
     name: "cpu-share",
+    belts: ["cgroup-cpu"],
     title: "gives a run no more cores than it may use at once",
     control: noCgroup,
     async run({ engine }) {
@@ -179,9 +186,9 @@ const processBombs: CheckDefinition[] = [
         os.fork()
         while time.monotonic() < end: pass
       `;
-      const outcome = await engine.run(python(burn, { limits: { cpus: 0.25, wallTimeMs: 8_000 } }));
+      const outcome = await engine.run(python(burn, { limits: { cpus: 0.1, wallTimeMs: 8_000 } }));
       assert.ok(outcome.cpuMs !== null, "processor time is not measured");
-      assert.ok(outcome.cpuMs < 750, `used ${outcome.cpuMs} ms in ${outcome.wallMs} ms with a quarter of a core`);
+      assert.ok(outcome.cpuMs < 450, `used ${outcome.cpuMs} ms in ${outcome.wallMs} ms with a tenth of a core`);
     },
   },
 ];
@@ -189,6 +196,7 @@ const processBombs: CheckDefinition[] = [
 const memoryBombs: CheckDefinition[] = [
   {
     name: "memory-bomb",
+    belts: ["cgroup-memory"],
     title: "stops a program that takes all the memory it can get",
     control: noCgroup,
     async run({ engine }) {
@@ -202,6 +210,7 @@ const memoryBombs: CheckDefinition[] = [
   },
   {
     name: "memory-of-children",
+    belts: ["cgroup-memory"],
     title: "counts the memory of all processes together",
     incident: "RLIMIT_AS alone: each child gets the whole limit again",
     control: noCgroup,
@@ -242,6 +251,7 @@ const memoryBombs: CheckDefinition[] = [
   })),
   {
     name: "memory-peak",
+    belts: ["cgroup-memory"],
     title: "reports the peak of memory, near to what the program took",
     async run({ engine }) {
       const limits = { memoryBytes: 256 * MiB };
@@ -309,6 +319,7 @@ const floods: CheckDefinition[] = [
   },
   {
     name: "inode-flood",
+    belts: ["cgroup-memory"],
     title: "bounds the memory that empty files cost",
     incident: "tmpfs with a size limit and without a limit on inodes",
     control: { notRun: "it would leave a hundred thousand files on the host" },

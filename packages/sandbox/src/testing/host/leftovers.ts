@@ -16,6 +16,13 @@ export interface HostSnapshot {
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
 const SHARED_DIRECTORIES = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock"];
+/** Names that carry a process id, as `crucible-p123-…`, belong to that process; others may run beside this one. */
+const OWNER = /(?:^|[^0-9A-Za-z])p(\d+)-/;
+
+function isOurs(name: string): boolean {
+  const owner = OWNER.exec(name)?.[1];
+  return owner === undefined || Number(owner) === process.pid;
+}
 
 async function list(path: string): Promise<string[]> {
   return readdir(path).catch(() => []);
@@ -62,7 +69,7 @@ async function crucibleCgroups(directory: string, depth: number): Promise<string
       .map(async (entry) => {
         const path = join(directory, entry.name);
         const below = await crucibleCgroups(path, depth - 1);
-        return path.includes("crucible") ? [path, ...below] : below;
+        return path.includes("crucible") && isOurs(path) ? [path, ...below] : below;
       }),
   );
   return nested.flat();
@@ -71,7 +78,9 @@ async function crucibleCgroups(directory: string, depth: number): Promise<string
 async function crucibleFiles(): Promise<string[]> {
   const found = await Promise.all(
     SHARED_DIRECTORIES.map(async (directory) =>
-      (await list(directory)).filter((name) => name.includes("crucible")).map((name) => join(directory, name)),
+      (await list(directory))
+        .filter((name) => name.includes("crucible") && isOurs(name))
+        .map((name) => join(directory, name)),
     ),
   );
   return found.flat();

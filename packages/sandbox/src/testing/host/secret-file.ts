@@ -1,5 +1,5 @@
 /** Files of the host that no program may read or change. */
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,7 +8,7 @@ export interface SecretFile extends AsyncDisposable {
   /** The new directory that holds it, open to every user. */
   readonly directory: string;
   readonly path: string;
-  /** Content, mode and owner in one string, to compare. */
+  /** Content, mode, owner, and the directory's entries in one string, to compare. */
   fingerprint(): Promise<string>;
 }
 
@@ -25,7 +25,8 @@ export async function createSecretFile(secret: string, parent: string = tmpdir()
     path,
     async fingerprint() {
       const { mode, uid, gid, ino } = await stat(path);
-      return `${await readFile(path, "utf8")} ${mode.toString(8)} ${uid}:${gid} ${ino}`;
+      const entries = (await readdir(directory)).join(", ");
+      return `${await readFile(path, "utf8")} ${mode.toString(8)} ${uid}:${gid} ${ino}; ${entries}`;
     },
     async [Symbol.asyncDispose]() {
       await rm(directory, { recursive: true, force: true });
