@@ -12,7 +12,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 interface Example {
   readonly command: string;
-  /** What it prints, both streams together; `…` stands for anything within a line. */
+  /** What it prints, both streams together; `…` stands for anything. */
   readonly output: string;
 }
 
@@ -38,12 +38,17 @@ const pattern = (output: string): RegExp =>
     `^${output
       .split("…")
       .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-      .join(".*")}$`,
+      .join("[^]*")}$`,
   );
 
-const examples = examplesIn(await readFile(join(ROOT, "README.md"), "utf8"));
+const pages = await Promise.all(
+  ["README.md", "docs/tutorial/first-run.md"].map(async (page) => {
+    const examples = examplesIn(await readFile(join(ROOT, page), "utf8"));
+    return { page, examples };
+  }),
+);
 
-describe("README", () => {
+describe("documents", () => {
   let dataDir: string;
   let server: ReturnType<typeof spawn>;
   let url: string;
@@ -63,15 +68,18 @@ describe("README", () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it("has examples", () => {
+  it.each(pages)("$page has examples", ({ examples }) => {
     expect(examples.length).toBeGreaterThanOrEqual(5);
   });
 
-  it.each(examples)("does what it shows: $command", async ({ command, output }) => {
-    const real = command.replaceAll("http://127.0.0.1:4180", url).replaceAll(".crucible/", `${dataDir}/`);
-    const shell = promisify(execFile)("sh", ["-c", `exec 2>&1\n${real}`], { cwd: ROOT });
-    shell.child.stdin?.end(); // as `crucible run` reads it to its end
-    const { stdout } = await shell;
-    expect(stdout.trimEnd()).toMatch(pattern(output));
-  });
+  it.each(pages.flatMap(({ page, examples }) => examples.map((example) => ({ page, ...example }))))(
+    "$page does what it shows: $command",
+    async ({ command, output }) => {
+      const real = command.replaceAll("http://127.0.0.1:4180", url).replaceAll(".crucible/", `${dataDir}/`);
+      const shell = promisify(execFile)("sh", ["-c", `exec 2>&1\n${real}`], { cwd: ROOT });
+      shell.child.stdin?.end(); // as `crucible run` reads it to its end
+      const { stdout } = await shell;
+      expect(stdout.trimEnd()).toMatch(pattern(output));
+    },
+  );
 });
