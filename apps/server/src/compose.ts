@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import { lockDataDir } from "./data-dir.ts";
 import { createBus, type LocalBus } from "./events/bus.ts";
 import { followRemoteEvents } from "./events/remote.ts";
-import { createLocalExecutor } from "./executor/local.ts";
+import { createChildExecutor } from "./executor/child/executor.ts";
 import type { Catalog, Executor } from "./executor/types.ts";
 import { createServerMetrics, type ServerMetrics } from "./http/metrics.ts";
 import { createLog } from "./log.ts";
@@ -66,7 +66,9 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
   if (!embedded) undo.defer(await follow(database, bus, queue, id, log));
   const keys = createApiKeys(database);
   const bootstrapKey = await ensureBootstrapKey(keys, config.dataDir, config.apiKey);
-  const executor = works ? undo.use(overrides.executor ?? (await createLocalExecutor(config, log))) : null;
+  const executor = works
+    ? undo.use(overrides.executor ?? (await createChildExecutor(executorOptions(config, log))))
+    : null;
   const catalog = executor === null ? createCatalogReader(database, config.leaseMs) : () => executor.catalog();
   const reader = createRunReader(database);
   const metrics = createServerMetrics({
@@ -106,6 +108,12 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Only what engines need crosses to their process: no database, no key. */
+function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
+  const { allowUnsafe, engine, minIsolation, concurrency, maxLimits, logLevel } = config;
+  return { settings: { allowUnsafe, engine, minIsolation, concurrency, maxLimits }, logLevel, log };
 }
 
 function workerSettings(config: Config) {

@@ -10,4 +10,6 @@ export * from "./limits.ts";
 export type { EngineOptions } from "./run/engine-shell.ts";
 export { createSubprocessEngine } from "./subprocess/engine.ts";
 export type { SubprocessOptions } from "./subprocess/engine.ts";
+export { forkModule } from "./process/fork.ts";
+export type { ForkedModule } from "./process/fork.ts";
 export * from "./types.ts";

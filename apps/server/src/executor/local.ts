@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import {
   MAX_LIMITS,
   MIN_LIMITS,
-  createBubblewrapEngine,
+  createEngines,
   detectLanguages,
+  sweepLeftovers,
   type IsolationLevel,
   type Limits,
 } from "@crucible/sandbox";
@@ -11,9 +11,8 @@ import type { Log } from "../log.ts";
 import { createInProcessExecutor } from "./executor.ts";
 import type { Executor } from "./types.ts";
 
-/** The part of the configuration that engines need. */
+/** The part of the configuration that engines need; plain data without a credential. */
 export interface LocalExecutorSettings {
-  readonly dataDir: string;
   readonly allowUnsafe: boolean;
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
@@ -23,15 +22,10 @@ export interface LocalExecutorSettings {
 
 /** The executor over all engines of this host. What a killed process left behind is removed first. */
 export async function createLocalExecutor(settings: LocalExecutorSettings, log: Log): Promise<Executor> {
-  void join;
-  const languages = await detectLanguages();
+  const [languages, { removed }] = await Promise.all([detectLanguages(), sweepLeftovers()]);
+  if (removed.length > 0) log.warn({ removed }, "removed what a killed process had left");
   const bounds = { min: MIN_LIMITS, max: { ...MAX_LIMITS, ...settings.maxLimits } as Limits };
-  const engines = [createBubblewrapEngine({ languages, bounds, slots: settings.concurrency })];
-  return createInProcessExecutor({
-    engines,
-    languages,
-    bounds,
-    policy: { engine: settings.engine, minIsolation: settings.minIsolation, allowUnsafe: settings.allowUnsafe },
-    log,
-  });
+  const { allowUnsafe, engine, minIsolation, concurrency } = settings;
+  const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe });
+  return createInProcessExecutor({ engines, languages, bounds, policy: { engine, minIsolation, allowUnsafe }, log });
 }

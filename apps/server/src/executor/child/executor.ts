@@ -1,0 +1,142 @@
+import { fileURLToPath } from "node:url";
+import type { Outcome } from "@crucible/contract";
+import { forkModule, type ForkedModule } from "@crucible/sandbox";
+import { emptyOutcome } from "../../empty-outcome.ts";
+import type { Log } from "../../log.ts";
+import type { LocalExecutorSettings } from "../local.ts";
+import type { Catalog, ExecutionChunk, ExecutionJob, Executor } from "../types.ts";
+import type { FromExecutor, ToExecutor } from "./protocol.ts";
+
+const MODULE = fileURLToPath(new URL("main.ts", import.meta.url));
+/** A process that dies again and again is not started more often than this. */
+const RESTART_PAUSE_MS = 500;
+/** Longer than any engine takes to end what runs. */
+const CLOSE_DEADLINE_MS = 15_000;
+
+interface Call {
+  readonly job: ExecutionJob;
+  readonly onOutput: (chunk: ExecutionChunk) => void;
+  readonly resolve: (outcome: Outcome) => void;
+}
+
+/** One life of the executor's process. */
+interface Life {
+  readonly module: ForkedModule;
+  readonly catalog: Catalog;
+}
+
+export interface ChildExecutorOptions {
+  readonly settings: LocalExecutorSettings;
+  readonly logLevel: string;
+  readonly log: Log;
+}
+
+/**
+ * The executor in a process of its own. If that process dies, what ran in it ends as `sandbox_failed` with
+ * the reason, and a new one is started.
+ * @throws Error when it cannot be made ready the first time.
+ */
+export async function createChildExecutor(options: ChildExecutorOptions): Promise<Executor> {
+  const { log } = options;
+  const calls = new Map<number, Call>();
+  let lastCall = 0;
+  let closing = false;
+  let life: Promise<Life>;
+  let known: Catalog | undefined;
+
+  const failed = (job: ExecutionJob, reason: string): Outcome => {
+    const isolation = known?.engines.find((info) => info.engine === job.engine)?.isolation ?? "none";
+    return emptyOutcome({ status: "sandbox_failed", engine: job.engine, isolation, reason });
+  };
+
+  const begin = (): Promise<Life> => {
+    const module = forkModule(MODULE, { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    const tell = (message: ToExecutor): boolean => module.send(message);
+    return new Promise<Life>((resolve, reject) => {
+      module.onMessage((raw) => {
+        const message = raw as FromExecutor;
+        switch (message.kind) {
+          case "ready":
+            known = message.catalog;
+            resolve({ module, catalog: message.catalog });
+            break;
+          case "not_ready":
+            reject(new Error(message.message));
+            module.kill();
+            break;
+          case "output":
+            calls.get(message.call)?.onOutput(message.chunk);
+            break;
+          case "outcome":
+            calls.get(message.call)?.resolve(message.outcome);
+            calls.delete(message.call);
+            break;
+          case "closed":
+            break;
+          default:
+            message satisfies never;
+        }
+      });
+      void module.ended.then((how) => {
+        reject(new Error(`the executor ended before it was ready (${how})`));
+        onEnd(how);
+      });
+      tell({ kind: "configure", settings: options.settings, logLevel: options.logLevel });
+    });
+  };
+
+  /** Nothing is left waiting for a process that is gone. */
+  function onEnd(how: string): void {
+    for (const [number, call] of calls) {
+      calls.delete(number);
+      call.resolve(failed(call.job, `the executor's process ended (${how})`));
+    }
+    if (closing) return;
+    log.error({ how }, "the executor's process ended; starting another");
+    life = new Promise<void>((resolve) => setTimeout(resolve, RESTART_PAUSE_MS)).then(begin);
+    life.catch((error: unknown) => log.error({ err: error }, "the executor could not be started again"));
+  }
+
+  life = begin();
+  const first = await life;
+
+  const executor: Executor = {
+    catalog: async () => (await life.catch(() => first)).catalog,
+    execute: async (job, { signal, onOutput }) => {
+      let module: ForkedModule;
+      try {
+        ({ module } = await life);
+      } catch (error) {
+        return failed(job, error instanceof Error ? error.message : String(error));
+      }
+      lastCall += 1;
+      const number = lastCall;
+      return new Promise<Outcome>((resolve) => {
+        const cancel = (): void => void module.send({ kind: "cancel", call: number } satisfies ToExecutor);
+        const finish = (outcome: Outcome): void => {
+          signal.removeEventListener("abort", cancel);
+          resolve(outcome);
+        };
+        calls.set(number, { job, onOutput, resolve: finish });
+        if (!module.send({ kind: "execute", job, call: number } satisfies ToExecutor)) {
+          calls.delete(number);
+          finish(failed(job, "the executor's process is gone"));
+          return;
+        }
+        signal.addEventListener("abort", cancel, { once: true });
+        if (signal.aborted) cancel();
+      });
+    },
+    close: async () => {
+      if (closing) return;
+      closing = true;
+      const { module } = await life.catch(() => first);
+      module.send({ kind: "close" } satisfies ToExecutor);
+      const deadline = setTimeout(() => module.kill(), CLOSE_DEADLINE_MS);
+      await module.ended;
+      clearTimeout(deadline);
+    },
+    [Symbol.asyncDispose]: () => executor.close(),
+  };
+  return executor;
+}
