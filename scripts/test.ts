@@ -63,9 +63,11 @@ const exit = await runVitest(process.argv.slice(2));
 const { passed, failed, skipped, problems } = tally(read(reportFile), exit);
 
 const skippedTests = JSON.parse(read(skipFile) ?? "[]") as SkippedTest[];
-if (skippedTests.length > 0) {
-  console.log("\nSkipped:");
-  for (const { file, name, reason } of skippedTests) console.log(`  ${file}: ${name}: ${reason ?? "no reason given"}`);
+const byReason = Map.groupBy(skippedTests, (test) => `${test.file}: ${test.reason ?? "no reason given"}`);
+if (skippedTests.length > 0) console.log("\nSkipped:");
+for (const [reason, tests] of byReason) {
+  console.log(`  ${reason}`);
+  for (const { name } of tests) console.log(`    ${name}`);
 }
 for (const problem of problems) console.log(`\nFAILED: ${problem}`);
 for (const { name } of failedChecks) console.log(`\nFAILED: check "${name}" (its output is above)`);
