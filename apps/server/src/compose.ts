@@ -59,6 +59,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
   const database = await openDatabase({ url: config.databaseUrl, directory: join(config.dataDir, "db"), log });
   undo.defer(() => database.close());
   await migrate(database);
+  if (database.vacuum !== null) undo.use(everyVacuum(database.vacuum, log));
   const queue = undo.use(await openQueue({ database, log }));
   const bus = createBus({ log });
   const id = `${hostname()}-${process.pid}-${randomUUID()}`;
@@ -113,7 +114,8 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
 /** Only what engines need crosses to their process: no database, no key. */
 function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
   const { allowUnsafe, engine, minIsolation, concurrency, maxLimits, logLevel } = config;
-  return { settings: { allowUnsafe, engine, minIsolation, concurrency, maxLimits }, logLevel, log };
+  const cacheDir = join(config.dataDir, "cache", `node-${process.versions.node}`);
+  return { settings: { allowUnsafe, engine, minIsolation, concurrency, maxLimits }, logLevel, log, cacheDir };
 }
 
 function workerSettings(config: Config) {
@@ -130,6 +132,16 @@ function follow(database: Database, bus: LocalBus, queue: Queue, origin: string,
     onQueued: () => queue.wake(),
     log,
   });
+}
+
+const VACUUM_EVERY_MS = 15 * 60_000;
+
+function everyVacuum(vacuum: () => Promise<void>, log: ReturnType<typeof createLog>): Disposable {
+  const timer = setInterval(() => {
+    vacuum().catch((error: unknown) => log.warn({ err: error }, "dead rows could not be removed"));
+  }, VACUUM_EVERY_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function knownLanguages(): ReadonlySet<string> {

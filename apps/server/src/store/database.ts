@@ -27,6 +27,8 @@ export interface Database {
     onNotification: (payload: string) => void,
     onReconnect: () => void,
   ): Promise<() => Promise<void>>;
+  /** Removes dead rows; null where the database sees to it by itself. */
+  readonly vacuum: (() => Promise<void>) | null;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,10 @@ async function openPglite(directory: string): Promise<Database> {
       await pglite.exec(sql);
     },
     listen: async () => async () => {},
+    // No autovacuum in one process. 25,000 runs leave 1 MB of dead entries in each index, and this takes 0.15 s.
+    vacuum: async () => {
+      for (const table of ["runs", "workers", "pgboss.job_common"]) await pglite.exec(`vacuum ${table}`);
+    },
     close: async () => {
       if (!pglite.closed) await pglite.close();
     },
@@ -98,6 +104,7 @@ async function openPostgres(url: string, { log, poolSize = 10 }: DatabaseOptions
       await pool.query(sql);
     },
     listen: (channel, onNotification, onReconnect) => listenOn(url, channel, onNotification, onReconnect, log),
+    vacuum: null,
     close: () => pool.end(),
   };
 }

@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Outcome } from "@crucible/contract";
 import { forkModule, type ForkedModule } from "@crucible/sandbox";
@@ -27,6 +28,8 @@ interface Life {
 
 export interface ChildExecutorOptions {
   readonly settings: LocalExecutorSettings;
+  /** Where Node keeps compiled modules between starts; made when it is not there. */
+  readonly cacheDir: string;
   readonly logLevel: string;
   readonly log: Log;
 }
@@ -49,8 +52,14 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
     return emptyOutcome({ status: "sandbox_failed", engine: job.engine, isolation, reason });
   };
 
+  const startProcess = (): ForkedModule =>
+    forkModule(MODULE, {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      NODE_COMPILE_CACHE: options.cacheDir,
+    });
+
   const begin = (): Promise<Life> => {
-    const module = forkModule(MODULE, { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    const module = startProcess();
     const tell = (message: ToExecutor): boolean => module.send(message);
     return new Promise<Life>((resolve, reject) => {
       module.onMessage((raw) => {
@@ -97,6 +106,14 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
     life.catch((error: unknown) => log.error({ err: error }, "the executor could not be started again"));
   }
 
+  if (!existsSync(options.cacheDir)) {
+    // Node's type stripper takes 35 MB, and a process that has once used it keeps them: 1.3 ms more for
+    // every process it starts. One that finds its modules in the cache never loads the stripper.
+    mkdirSync(options.cacheDir, { recursive: true, mode: 0o700 });
+    const primer = startProcess();
+    primer.send({ kind: "close" } satisfies ToExecutor);
+    await primer.ended;
+  }
   life = begin();
   const first = await life;
 

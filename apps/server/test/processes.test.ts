@@ -1,0 +1,52 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RunEvent } from "@crucible/contract";
+import { composeServer, type ComposedServer } from "../src/compose.ts";
+import { DataDirInUseError } from "../src/data-dir.ts";
+import { openTestDatabases, type TestDatabases } from "./databases.ts";
+import { createFakeExecutor } from "./fake-executor.ts";
+import { request, startComposed, temporaryDirectory, testConfig, untilFinished } from "./server-fixture.ts";
+
+let databases: TestDatabases;
+let url: string;
+let api: ComposedServer;
+let worker: ComposedServer;
+const directories = [temporaryDirectory(), temporaryDirectory()] as const;
+beforeAll(async () => {
+  databases = await openTestDatabases("postgres");
+  url = (await databases.create()).env["DATABASE_URL"]!;
+  // A poll so long that only a notification explains the speed of these tests.
+  const env = { DATABASE_URL: url, CRUCIBLE_POLL_MS: "60000", CRUCIBLE_LEASE_MS: "60000" };
+  worker = await startComposed(testConfig(directories[1].path, { ...env, CRUCIBLE_ROLES: "worker" }));
+  api = await startComposed(testConfig(directories[0].path, { ...env, CRUCIBLE_ROLES: "api" }));
+});
+afterAll(async () => {
+  await api.close();
+  await worker.close();
+  await databases[Symbol.asyncDispose]();
+  for (const directory of directories) directory[Symbol.dispose]();
+});
+
+test("a process without an executor hands work to another, and hears of its end", async () => {
+  expect(api.worker).toBeNull();
+  const seen: RunEvent["type"][] = [];
+  const stop = api.bus.subscribe("*", ({ event }) => seen.push(event.type));
+  const run = await api.submit.submitRun(request({ code: "from afar" }));
+  expect((await untilFinished(api, run.id)).outcome?.stdout).toBe("from afar");
+  stop();
+  expect(seen).toEqual(["run.queued", "run.started", "run.finished"]);
+});
+
+test("a run is cancelled from another process", async () => {
+  const run = await api.submit.submitRun(request({ code: '{"sleepMs":60000}' }));
+  while ((await api.reader.getRun(run.id))?.status !== "running") await delay(5);
+  await api.submit.cancelRun(run.id);
+  expect((await untilFinished(api, run.id)).outcome?.status).toBe("cancelled");
+});
+
+test("a second process with the same data directory is refused with the reason", async () => {
+  const config = testConfig(directories[1].path, { DATABASE_URL: url });
+  const second = composeServer(config, { executor: await createFakeExecutor() });
+  await expect(second).rejects.toThrow(DataDirInUseError);
+  await expect(second).rejects.toThrow(`process ${process.pid}`);
+});
