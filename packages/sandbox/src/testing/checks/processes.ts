@@ -6,6 +6,7 @@ import {
   type CheckDefinition,
   checksOf,
   CheckInconclusiveError,
+  CheckNotApplicableError,
   type ControlExpectation,
 } from "../check.ts";
 import { findMarked, newMarker, startMarked } from "../host/marked-process.ts";
@@ -282,6 +283,84 @@ export const processChecks: readonly Check[] = checksOf("processes", [
       const outcome = await engine.run(python(`${PRELUDE}\n${forge}`, { limits: { wallTimeMs: 1_500 } }));
       assertStatus(outcome, "timed_out");
       assert.ok(performance.now() - startedAt < 5_000, "the program outlived its time");
+    },
+  },
+  {
+    name: "hijacked-launcher",
+    title: "holds a program at its time also when it has taken over the sandbox's other processes",
+    incident: "a first process of the same user, whose memory the program can write through /proc",
+    control: { notRun: "as root it would overwrite the host's processes" },
+    async run({ engine }) {
+      if (process.arch !== "x64") throw new CheckNotApplicableError("the attack is written in x86-64 code");
+      const hijack = code`
+        if len([name for name in os.listdir("/proc") if name.isdigit()]) > 12: sys.exit(3)
+        # Says every word that may pass for "the program has ended" on every descriptor, then waits for ever.
+        words = b"ran 0\nexited 0\ndone 0\n" + b'{"exit-code": 0}\n'
+        body = bytes.fromhex("89df488d3500000000ba00000000b8010000000f05ffc383fb0a7c00")
+        body = bytearray(body)
+        tail = bytes.fromhex("b8220000000f05ebf7")
+        start = bytes.fromhex("bb03000000")
+        body[5:9] = (len(body) - 9 + len(tail)).to_bytes(4, "little")
+        body[10:14] = len(words).to_bytes(4, "little")
+        body[-1] = 256 - len(body)
+        attack = start + bytes(body) + tail + words
+        for pid in [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]:
+            try:
+                maps = open(f"/proc/{pid}/maps").read().splitlines()
+                memory = open(f"/proc/{pid}/mem", "r+b", buffering=0)
+            except OSError:
+                continue
+            for line in maps:
+                if " r-xp " not in line or "[v" in line: continue
+                low, high = (int(end, 16) for end in line.split()[0].split("-"))
+                block = b"\x90" * (65536 - len(attack)) + attack
+                content = (block * ((high - low) // len(block) + 1))[: high - low]
+                content = content[: len(content) - len(attack)] + attack
+                try:
+                    memory.seek(low)
+                    memory.write(content)
+                except OSError:
+                    pass
+      `;
+      const startedAt = performance.now();
+      // The check's own end, in case that the engine has none.
+      const outcome = await engine.run(python(`${PRELUDE}\n${hijack}`, { limits: { wallTimeMs: 1_500 } }), {
+        signal: AbortSignal.timeout(6_000),
+      });
+      assert.notEqual(outcome.status, "cancelled", "the run went on after its time was up");
+      assert.notEqual(outcome.exitCode, 3, describeOutcome(outcome));
+      assert.ok(performance.now() - startedAt < 5_000, "the run went on after its time was up");
+    },
+  },
+  {
+    name: "slow-end",
+    title: "holds a run at its time also when the program has ended and left much to look at and to kill",
+    incident: "whatever the sandbox does after the program, at the program's expense, without a limit",
+    control: { notRun: "it would fill the host's disk and keep its processors busy" },
+    async run({ engine }) {
+      const leave = code`
+        for folder in range(40):
+            os.mkdir(f"{folder}")
+            for n in range(1000): os.close(os.open(f"{folder}/{n}", os.O_CREAT | os.O_WRONLY))
+        try:
+            with open("fill", "wb") as file:
+                while True: file.write(b"x" * 65536)
+        except OSError:
+            pass
+        for _ in range(100):
+            if os.fork() == 0:
+                null = os.open("/dev/null", os.O_RDWR)
+                for fd in (0, 1, 2): os.dup2(null, fd)
+                while True: pass
+        os._exit(1)
+      `;
+      const limits = { wallTimeMs: 4_000, cpuTimeMs: 60_000, diskBytes: 8 * 1024 * 1024, pids: 128, cpus: 0.5 };
+      const startedAt = performance.now();
+      const outcome = await engine.run(python(`${PRELUDE}\n${leave}`, { limits }), {
+        signal: AbortSignal.timeout(9_000),
+      });
+      assert.notEqual(outcome.status, "cancelled", "the run went on after its time was up");
+      assert.ok(performance.now() - startedAt < 8_000, "the run went on after its time was up");
     },
   },
 ]);
