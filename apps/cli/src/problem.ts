@@ -12,6 +12,9 @@ export class CliProblem extends Error {
   }
 }
 
+/** A request that the backend will never run as it stands: other requests are not affected. Nothing was started. */
+export class RefusedProblem extends CliProblem {}
+
 interface Described {
   readonly message: string;
   readonly next: string | null;

@@ -2,7 +2,7 @@ import type { EngineInfo, IsolationLevel, IsolationRequest } from "@crucible/con
 import { IsolationLevel as Levels } from "@crucible/contract";
 import type { ProbeReport } from "@crucible/sandbox";
 import { nearest } from "../nearest.ts";
-import { CliProblem } from "../problem.ts";
+import { CliProblem, RefusedProblem } from "../problem.ts";
 
 /** What this user allows on this machine: the same variables that a server reads. */
 export interface EnginePolicy {
@@ -74,7 +74,7 @@ function refusalOf(
 /**
  * The engine for a request: the one it names, the default where that reaches the level asked for, or else the
  * weakest that does. Fails closed: nothing that is missing or not allowed is replaced by something weaker.
- * @throws CliProblem naming what is missing and how to get it.
+ * @throws CliProblem naming what is missing and how to get it; `RefusedProblem` where only this request asks for it.
  */
 export function chooseEngine(engines: readonly EngineInfo[], wanted: IsolationRequest | undefined): string {
   const standard = engines.find(({ isDefault }) => isDefault);
@@ -90,18 +90,21 @@ export function chooseEngine(engines: readonly EngineInfo[], wanted: IsolationRe
     const engine = engines.find((candidate) => candidate.engine === wanted.engine);
     if (engine === undefined) {
       const names = engines.map((candidate) => candidate.engine).join(", ");
-      throw new CliProblem(`there is no engine ${JSON.stringify(wanted.engine)}`, `there are: ${names}`);
+      throw new RefusedProblem(`there is no engine ${JSON.stringify(wanted.engine)}`, `there are: ${names}`);
     }
     if (engine.available && engine.allowed) return engine.engine;
     const what = engine.available ? "may not be used" : "does not work here";
-    throw new CliProblem(`engine ${engine.engine} ${what}${reasonOf(engine)}`, engine.fix ?? "see `crucible doctor`");
+    throw new RefusedProblem(
+      `engine ${engine.engine} ${what}${reasonOf(engine)}`,
+      engine.fix ?? "see `crucible doctor`",
+    );
   }
   const reaching = engines
     .filter(({ available, allowed, isolation }) => available && allowed && rank(isolation) >= rank(wanted.atLeast))
     .toSorted((a, b) => rank(a.isolation) - rank(b.isolation));
   const chosen = reaching.find((engine) => engine === standard) ?? reaching[0];
   if (chosen === undefined) {
-    throw new CliProblem(`no engine on this host reaches isolation ${wanted.atLeast}`, "see `crucible engines`");
+    throw new RefusedProblem(`no engine on this host reaches isolation ${wanted.atLeast}`, "see `crucible engines`");
   }
   return chosen.engine;
 }

@@ -12,7 +12,7 @@ import {
   SpecError,
 } from "@crucible/sandbox";
 import type { Engine, InstalledLanguage } from "@crucible/sandbox";
-import { CliProblem } from "../problem.ts";
+import { CliProblem, RefusedProblem } from "../problem.ts";
 import { applyPolicy, chooseEngine, readPolicy } from "./engine-policy.ts";
 import type { EnginePolicy } from "./engine-policy.ts";
 import type { BackendChoice } from "./open.ts";
@@ -81,7 +81,10 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
       const parsed = RunRequest.safeParse(input);
       if (!parsed.success) {
         const [issue] = parsed.error.issues;
-        throw new CliProblem(issue?.message ?? "the request is not valid", `change ${issue?.path.join(".") ?? "it"}`);
+        throw new RefusedProblem(
+          issue?.message ?? "the request is not valid",
+          `change ${issue?.path.join(".") ?? "it"}`,
+        );
       }
       const request = parsed.data;
       const name = chooseEngine(await infos(), request.isolation);
@@ -117,9 +120,9 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
   };
 }
 
-function explain(error: SpecError): CliProblem {
+function explain(error: SpecError): RefusedProblem {
   const language = error.code === "unknown_language" || error.code === "language_not_installed";
-  return new CliProblem(error.message, language ? "see `crucible languages`" : `change ${error.field}`, {
+  return new RefusedProblem(error.message, language ? "see `crucible languages`" : `change ${error.field}`, {
     cause: error,
   });
 }

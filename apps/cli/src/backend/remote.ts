@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { ClientError, createClient } from "@crucible/contract";
 import type { Client, Outcome, Run, RunRequestInput } from "@crucible/contract";
-import { CliProblem } from "../problem.ts";
+import { CliProblem, RefusedProblem } from "../problem.ts";
 import { createLiveOutput } from "./live-output.ts";
 import type { Backend, BackendRunOptions, Finished } from "./types.ts";
 
@@ -121,10 +121,10 @@ function explain(error: ClientError, url: string): CliProblem {
       return new CliProblem(error.message, `is ${url} really a Crucible server of this version?`, cause);
     case "unknown_language":
     case "language_not_installed":
-      return new CliProblem(error.message, "see `crucible languages`", cause);
+      return new RefusedProblem(error.message, "see `crucible languages`", cause);
     case "engine_unavailable":
     case "isolation_unavailable":
-      return new CliProblem(error.message, "see `crucible engines`", cause);
+      return new RefusedProblem(error.message, "see `crucible engines`", cause);
     case "queue_full":
     case "database_unavailable":
     case "shutting_down":
@@ -132,6 +132,7 @@ function explain(error: ClientError, url: string): CliProblem {
     case "internal":
       return new CliProblem(error.message, `look for request ${error.requestId ?? "id"} in the server's log`, cause);
     default:
-      return new CliProblem(error.message, error.field === undefined ? null : `change ${error.field}`, cause);
+      // All that is left is wrong with this request: a field, a limit, its size.
+      return new RefusedProblem(error.message, error.field === undefined ? null : `change ${error.field}`, cause);
   }
 }

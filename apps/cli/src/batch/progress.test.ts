@@ -8,10 +8,22 @@ function screen(isTTY: boolean) {
 }
 
 test("the status says how many, how fast and how long still", () => {
-  expect(statusText({ done: 0, failed: 0, total: 10, elapsedMs: 0 })).toBe("0/10  0%  0.0/s  -- left");
-  expect(statusText({ done: 40, failed: 0, total: 100, elapsedMs: 2000 })).toBe("40/100  40%  20/s  3.0 s left");
-  expect(statusText({ done: 3, failed: 1, total: null, elapsedMs: 2000 })).toBe("3  1 failed  1.5/s  in 2.0 s");
-  expect(statusText({ done: 4, failed: 2, total: 4, elapsedMs: 1000 })).toBe("4/4  100%  2 failed  4.0/s  in 1.0 s");
+  expect(statusText({ done: 0, failed: 0, skipped: 0, total: 10, elapsedMs: 0 })).toBe("0/10  0%  0.0/s  -- left");
+  expect(statusText({ done: 40, failed: 0, skipped: 0, total: 100, elapsedMs: 2000 })).toBe(
+    "40/100  40%  20/s  3.0 s left",
+  );
+  expect(statusText({ done: 3, failed: 1, skipped: 0, total: null, elapsedMs: 2000 })).toBe(
+    "3  1 failed  1.5/s  in 2.0 s",
+  );
+  expect(statusText({ done: 4, failed: 2, skipped: 0, total: 4, elapsedMs: 1000 })).toBe(
+    "4/4  100%  2 failed  4.0/s  in 1.0 s",
+  );
+});
+
+test("what was finished before counts, but not as speed", () => {
+  expect(statusText({ done: 60, failed: 0, skipped: 50, total: 100, elapsedMs: 2000 })).toBe(
+    "60/100  60%  5.0/s  8.0 s left",
+  );
 });
 
 test("the bar fills up", () => {

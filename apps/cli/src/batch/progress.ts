@@ -4,6 +4,8 @@ import { formatDuration } from "../units.ts";
 export interface Progress {
   /** One more is finished; `failed` when it did not do what was expected. */
   step(failed: boolean): void;
+  /** One more was finished before: it counts, but says nothing about the rate. */
+  skip(failed: boolean): void;
   /** Prints a line without breaking the bar. */
   note(line: string): void;
   /** Takes the bar away, or prints the last line. */
@@ -29,10 +31,11 @@ export function createProgress({ stream, total, quiet, now }: ProgressOptions): 
   const live = stream.isTTY === true && !quiet;
   let done = 0;
   let failed = 0;
+  let skipped = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawnDone = -1;
 
-  const status = (): string => statusText({ done, failed, total, elapsedMs: now() - started });
+  const status = (): string => statusText({ done, failed, skipped, total, elapsedMs: now() - started });
   const draw = (): void => {
     drawnAt = now();
     drawnDone = done;
@@ -45,12 +48,17 @@ export function createProgress({ stream, total, quiet, now }: ProgressOptions): 
     const bar = total === null || room < 8 ? "" : `${barText(done / Math.max(total, 1), Math.min(room, 40))} `;
     stream.write(`\r${bar}${text}\u001b[K`);
   };
+  const count = (isFailed: boolean): void => {
+    done++;
+    if (isFailed) failed++;
+    if (!quiet && now() - drawnAt >= (live ? BAR_EVERY_MS : LINE_EVERY_MS)) draw();
+  };
   if (live) draw();
   return {
-    step(isFailed) {
-      done++;
-      if (isFailed) failed++;
-      if (!quiet && now() - drawnAt >= (live ? BAR_EVERY_MS : LINE_EVERY_MS)) draw();
+    step: count,
+    skip(isFailed) {
+      skipped++;
+      count(isFailed);
     },
     note(line) {
       stream.write(live ? `\r\u001b[K${line}\n` : `${line}\n`);
@@ -64,15 +72,16 @@ export function createProgress({ stream, total, quiet, now }: ProgressOptions): 
   };
 }
 
-/** `120/164  73%  1 failed  31.2/s  1.4 s left`. The rate is the mean since the start. */
+/** `120/164  73%  1 failed  31.2/s  1.4 s left`. The rate is the mean since the start, of those that ran. */
 export function statusText(state: {
   readonly done: number;
   readonly failed: number;
+  readonly skipped: number;
   readonly total: number | null;
   readonly elapsedMs: number;
 }): string {
-  const { done, failed, total, elapsedMs } = state;
-  const rate = elapsedMs > 0 ? (done * 1000) / elapsedMs : 0;
+  const { done, failed, skipped, total, elapsedMs } = state;
+  const rate = elapsedMs > 0 ? ((done - skipped) * 1000) / elapsedMs : 0;
   const parts = [total === null ? `${done}` : `${done}/${total}`];
   if (total !== null) parts.push(`${Math.floor((100 * done) / Math.max(total, 1))}%`);
   if (failed > 0) parts.push(`${failed} failed`);

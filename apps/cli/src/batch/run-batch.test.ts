@@ -1,6 +1,7 @@
 import type { Outcome, RunRequestInput } from "@crucible/contract";
 import { expect, test } from "vitest";
 import type { BackendRunOptions } from "../backend/types.ts";
+import { RefusedProblem } from "../problem.ts";
 import type { NumberedLine } from "./lines.ts";
 import { keyOf } from "./results.ts";
 import type { BatchResult, ResultFile, Verdict } from "./results.ts";
@@ -41,7 +42,7 @@ function setUp(given: {
     lines: linesOf(given.values),
     name: "in",
     concurrency: given.concurrency ?? 2,
-    progress: { step: () => {}, note: (line) => void notes.push(line), end: () => {} },
+    progress: { step: () => {}, skip: () => {}, note: (line) => void notes.push(line), end: () => {} },
     results,
     signal: given.signal ?? new AbortController().signal,
   });
@@ -131,6 +132,18 @@ test("an interrupt ends what runs and keeps nothing of it", async () => {
   });
   expect(await summary).toMatchObject({ total: 1 });
   expect(kept.map(({ id }) => id)).toEqual(["line-1"]);
+});
+
+test("a request that the backend refuses is a bad line like any other", async () => {
+  const { summary, notes } = setUp({
+    values: [program("a"), program("b")],
+    run: async ({ code }) => {
+      if (code === "a") throw new RefusedProblem("unknown language", null);
+      return anOutcome();
+    },
+  });
+  expect(await summary).toMatchObject({ total: 1, bad: 1 });
+  expect(notes).toEqual(["in:1: unknown language"]);
 });
 
 test("a backend that fails stops the batch and cancels the rest", async () => {

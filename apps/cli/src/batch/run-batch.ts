@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { Backend } from "../backend/types.ts";
+import { RefusedProblem } from "../problem.ts";
 import { mismatches, parseLine } from "./item.ts";
 import type { BatchItem } from "./item.ts";
 import type { NumberedLine } from "./lines.ts";
@@ -35,8 +36,19 @@ export async function runBatch(parts: BatchParts): Promise<Summary> {
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
 
+  const refuse = (line: number, message: string): void => {
+    tally.addBad();
+    progress.note(`${name}:${line}: ${message}`);
+    progress.step(true);
+  };
+
   const runOne = async (item: BatchItem): Promise<void> => {
-    const { runId, outcome } = await backend.run(item.request, { signal: stop });
+    const finished = await backend.run(item.request, { signal: stop }).catch((error: unknown) => {
+      if (!(error instanceof RefusedProblem)) throw error;
+      refuse(item.line, error.message);
+    });
+    if (finished === undefined) return;
+    const { runId, outcome } = finished;
     if (outcome.status === "cancelled" && stop.aborted) return;
     const found = item.expected === null ? [] : mismatches(item.expected, outcome);
     const passed = item.expected === null ? null : found.length === 0;
@@ -53,19 +65,19 @@ export async function runBatch(parts: BatchParts): Promise<Summary> {
 
   const accept = (line: NumberedLine): BatchItem | null => {
     const parsed = parseLine(line);
-    const refuse = (message: string): null => {
-      tally.addBad();
-      progress.note(`${name}:${line.number}: ${message}`);
-      progress.step(true);
+    if (!parsed.ok) {
+      refuse(line.number, parsed.message);
       return null;
-    };
-    if (!parsed.ok) return refuse(parsed.message);
-    if (seen.has(parsed.item.id)) return refuse(`id ${JSON.stringify(parsed.item.id)} is used by an earlier line`);
+    }
+    if (seen.has(parsed.item.id)) {
+      refuse(line.number, `id ${JSON.stringify(parsed.item.id)} is used by an earlier line`);
+      return null;
+    }
     seen.add(parsed.item.id);
     const before = results?.done.get(keyOf(parsed.item));
     if (before === undefined) return parsed.item;
     tally.add(before, true);
-    progress.step(before.passed === false);
+    progress.skip(before.passed === false);
     return null;
   };
 

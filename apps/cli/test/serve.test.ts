@@ -1,0 +1,137 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { crucible, start } from "./crucible.ts";
+import type { Running } from "./crucible.ts";
+
+interface Started {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly loginUrl: string;
+  readonly engine: string;
+  readonly dataDir: string;
+  readonly pid: number;
+}
+
+let directory: string;
+let server: Running;
+let started: Started;
+let env: Record<string, string>;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "crucible-serve-"));
+  server = start(["serve", "--port", "0", "--data-dir", directory, "--json"], { stdin: null });
+  await server.sees("\n");
+  started = JSON.parse(server.seen()) as Started;
+  env = { CRUCIBLE_URL: started.url, CRUCIBLE_DATA_DIR: directory };
+});
+afterAll(async () => {
+  server.kill("SIGTERM");
+  expect((await server.ended).code).toBe(0);
+  await rm(directory, { recursive: true });
+});
+
+test("prints one line with all that is needed to use it", async () => {
+  expect(started).toMatchObject({ engine: "bubblewrap", isolation: "namespace", dataDir: directory, pid: server.pid });
+  expect(started.apiKey).toBe((await readFile(join(directory, "api-key"), "utf8")).trim());
+  expect(started.loginUrl).toBe(`${started.url}/login#key=${started.apiKey}`);
+  const { mode } = await stat(join(directory, "api-key"));
+  expect(mode & 0o777).toBe(0o600);
+});
+
+describe("the commands against a server", () => {
+  test("run takes the key of the local data directory, and passes all through", async () => {
+    const file = join(directory, "p.py");
+    await writeFile(file, "import sys\nprint(sys.stdin.read() + sys.argv[1])\nsys.exit(9)\n");
+    const ended = await crucible(["run", file, "arg"], { env, stdin: "in " });
+    expect(ended).toMatchObject({ code: 9, stdout: "in arg\n", stderr: "" });
+  });
+
+  test("run gets every byte of an output with pauses, once", async () => {
+    const file = join(directory, "bytes.py");
+    const text =
+      "import sys, time\nfor i in range(5):\n  sys.stdout.buffer.write(bytes(range(256)) * 40)\n  sys.stdout.flush()\n  time.sleep(0.1)\n";
+    await writeFile(file, text);
+    const { bytes } = await crucible(["run", file], { env });
+    const block = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    expect(bytes.equals(Buffer.concat(Array.from({ length: 200 }, () => block)))).toBe(true);
+  });
+
+  test("Ctrl-C cancels the run on the server", async () => {
+    const file = join(directory, "sleeps.sh");
+    await writeFile(file, "echo asleep; sleep 60\n");
+    const running = start(["run", file], { env });
+    await running.sees("asleep");
+    running.kill("SIGINT");
+    expect(await running.ended).toMatchObject({ code: 130, stdout: "asleep\n" });
+    const reply = await fetch(`${started.url}/api/v1/runs?limit=1`, {
+      headers: { authorization: `Bearer ${started.apiKey}` },
+    });
+    expect(await reply.json()).toMatchObject({ runs: [{ status: "finished", outcome: { status: "cancelled" } }] });
+  });
+
+  test("languages and engines are the server's", async () => {
+    const languages = await crucible(["languages", "--json"], { env });
+    expect(JSON.parse(languages.stdout)).toMatchObject({
+      languages: expect.arrayContaining([expect.objectContaining({ name: "python" })]) as unknown,
+    });
+    const engines = await crucible(["engines"], { env });
+    expect(engines.stdout).toMatch(/^bubblewrap \(default\) +namespace +yes /m);
+  });
+
+  test.each([
+    ["a wrong key", { CRUCIBLE_API_KEY: "crucible_wrong" }, /does not know this key\nnext: give the key/],
+    [
+      "no server",
+      { CRUCIBLE_URL: "http://127.0.0.1:3", CRUCIBLE_API_KEY: "x" },
+      /cannot reach .*\nnext: start a server/,
+    ],
+    ["no key", { CRUCIBLE_DATA_DIR: "/nonexistent" }, /no API key for .*\nnext: set CRUCIBLE_API_KEY/],
+    ["no address", { CRUCIBLE_URL: "localhost" }, /"localhost" is no web address\nnext: /],
+  ] as const)("with %s says what is wrong in two lines", async (_, wrong, message) => {
+    const { code, stderr } = await crucible(["languages"], { env: { ...env, ...wrong } });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(2);
+  });
+});
+
+describe("does not start, and says why and what to do, when", () => {
+  test.each([
+    [
+      "the data directory is in use",
+      () => ["--data-dir", directory],
+      {},
+      /is used by another Crucible \(process \d+\)\nnext: stop it/,
+    ],
+    [
+      "the port is in use",
+      () => ["--port", new URL(started.url).port],
+      {},
+      /port \d+ of 127\.0\.0\.1 is in use\nnext: .*--port/,
+    ],
+    ["a setting is wrong", () => [], { CRUCIBLE_PORT: "many" }, /CRUCIBLE_PORT must be .*\nnext: see docs/],
+    [
+      "no engine is strong enough",
+      () => [],
+      { CRUCIBLE_MIN_ISOLATION: "microvm" },
+      /no engine on this host can run programs: .*\nnext: /,
+    ],
+  ] as const)("%s", async (_, args, wrong, message) => {
+    const other = await mkdtemp(join(tmpdir(), "crucible-serve-other-"));
+    const given = args();
+    const { code, stdout, stderr } = await crucible(
+      [
+        "serve",
+        ...(given.includes("--data-dir") ? [] : ["--data-dir", other]),
+        ...(given.includes("--port") ? [] : "CRUCIBLE_PORT" in wrong ? [] : ["--port", "0"]),
+        ...given,
+      ],
+      { env: { CRUCIBLE_LOG_LEVEL: "silent", ...wrong } },
+    );
+    await rm(other, { recursive: true });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(2);
+  });
+});
