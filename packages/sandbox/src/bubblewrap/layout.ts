@@ -71,6 +71,8 @@ export function writeEtc(dir: string): void {
   if (existsSync("/etc/alternatives")) {
     mkdirSync(join(dir, "alternatives"));
     for (const name of readdirSync("/etc/alternatives")) {
+      // Manual pages are most of them, and a link takes a millisecond on a busy disk.
+      if (name.endsWith(".gz")) continue;
       const source = join("/etc/alternatives", name);
       if (lstatSync(source).isSymbolicLink()) symlinkSync(readlinkSync(source), join(dir, "alternatives", name));
     }

@@ -151,7 +151,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   };
   if (innerPid === null) return fail("bwrap ended before it had made the sandbox");
   try {
-    options.group?.add(innerPid);
+    await options.group?.add(innerPid);
   } catch (error) {
     return fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
   }

@@ -1,4 +1,4 @@
-import { readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmdirSync, write as writeFd, writeFileSync } from "node:fs";
 
 /** Control files are tiny and in memory: synchronous access costs 10-50 µs, a thread-pool trip more. */
 export function readNumber(path: string): number | null {
@@ -32,6 +32,18 @@ export function readPids(path: string): number[] {
 
 export function write(path: string, value: string | number): void {
   writeFileSync(path, String(value));
+}
+
+/** The write itself on a pool thread: moving a process waits for the kernel, at times for milliseconds. */
+export function writeInBackground(path: string, value: string | number): Promise<void> {
+  const fd = openSync(path, "w");
+  return new Promise((resolve, reject) => {
+    writeFd(fd, String(value), (error) => {
+      closeSync(fd);
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 /** False when the control file does not exist here (say, no swap accounting) or refuses. */

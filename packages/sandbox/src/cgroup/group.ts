@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readKey, readNumber, readPids, tryRmdir, tryWrite, write } from "./files.ts";
+import { readKey, readNumber, readPids, tryRmdir, tryWrite, write, writeInBackground } from "./files.ts";
 import type { Hierarchy } from "./hierarchies.ts";
 import type { GroupUsage, RunGroup } from "./types.ts";
 
@@ -124,8 +124,8 @@ export function createGroup(parents: readonly { dir: string; hierarchy: Hierarch
   }
   let isFirst = true;
   return {
-    add: (pid) => {
-      for (const place of places) write(join(place.dir, "cgroup.procs"), pid);
+    add: async (pid) => {
+      await Promise.all(places.map((place) => writeInBackground(join(place.dir, "cgroup.procs"), pid)));
     },
     limit: ({ memoryBytes, pids, cpus }) => {
       for (const place of places) limitPlace(place, memoryBytes, pids, cpus, isFirst);

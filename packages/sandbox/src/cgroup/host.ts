@@ -43,7 +43,11 @@ function handDown(dir: string, controllers: readonly string[]): string[] {
 export function openCgroups(files?: CgroupFiles): CgroupHost {
   const usable: Hierarchy[] = [];
   const parents: { dir: string; hierarchy: Hierarchy }[] = [];
-  for (const hierarchy of findHierarchies(files).filter(isUseful)) {
+  const found = findHierarchies(files).filter(isUseful);
+  // The unified tree counts processor time too, and every tree costs a run a directory.
+  const isSpare = ({ controllers }: Hierarchy): boolean =>
+    found.some(({ version }) => version === 2) && controllers.every((name) => name === "cpuacct");
+  for (const hierarchy of found.filter((one) => one.version === 2 || !isSpare(one))) {
     const root = join(hierarchy.base, ROOT_NAME);
     const dir = join(root, instanceName());
     try {

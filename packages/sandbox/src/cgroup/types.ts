@@ -15,8 +15,8 @@ export const FRESH_USAGE: GroupUsage = { cpuMs: 0, peakMemoryBytes: 0, oomKills:
 
 /** The control group of one run. */
 export interface RunGroup {
-  /** Moves one process in; its later children follow. */
-  add(pid: number): void;
+  /** Moves one process in; its later children follow. Rejects when it has gone. */
+  add(pid: number): Promise<void>;
   /** Sets memory, pids and cpu; called again between the compile and the run step. */
   limit(limits: Pick<Limits, "memoryBytes" | "pids" | "cpus">): void;
   usage(): GroupUsage;

@@ -113,7 +113,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
       stdout.closeChildEnd();
       stderr.closeChildEnd();
       if (child.pid === undefined) return notRun(frame, "sandbox_failed", `${SHELL} cannot be started`);
-      group?.add(child.pid);
+      await group?.add(child.pid);
       const setup = { ...frame, setupMs: performance.now() - startedAt };
       const kill = (): void => {
         child.killGroup("SIGKILL");
