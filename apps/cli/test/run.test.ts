@@ -122,7 +122,7 @@ describe("exit codes", () => {
     [["run", "--at-least", "microvm", "main.py"], /reaches isolation microvm\n/],
     [
       ["run", "--engine", "subprocess", "main.py"],
-      /engine subprocess may not be used.*\nnext: set CRUCIBLE_ALLOW_UNSAFE=1/,
+      /engine subprocess does not work here: .*no isolation\nnext: set CRUCIBLE_ALLOW_UNSAFE=1/,
     ],
     [["run", "--limit", "memoryBytes=900GiB", "main.py"], /the maximum here is .*\nnext: change limits\.memoryBytes/],
     [["run"], /missing required argument 'file'\nnext: see crucible run --help/],
@@ -133,6 +133,15 @@ describe("exit codes", () => {
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split("\n")).toHaveLength(2);
   });
+});
+
+test("without isolation only where both the request and the operator say so", async () => {
+  const file = await program("unsafe.py", "print('ran')\n");
+  const env = { CRUCIBLE_ALLOW_UNSAFE: "1" };
+  const standard = await crucible(["run", file, "--json"], { env });
+  expect(JSON.parse(standard.stdout)).toMatchObject({ isolation: "namespace" });
+  const asked = await crucible(["run", file, "--json", "--engine", "subprocess"], { env });
+  expect(JSON.parse(asked.stdout)).toMatchObject({ isolation: "none", stdout: "ran\n" });
 });
 
 test("--json gives the outcome and keeps the output out of the way", async () => {

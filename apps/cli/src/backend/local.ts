@@ -3,13 +3,14 @@ import { extname } from "node:path";
 import { RunRequest } from "@crucible/contract";
 import type { EngineInfo } from "@crucible/contract";
 import {
-  createBubblewrapEngine,
+  createEngines,
   detectLanguages,
   findLanguage,
   LANGUAGES,
   MAX_LIMITS,
   MIN_LIMITS,
   SpecError,
+  sweepLeftovers,
 } from "@crucible/sandbox";
 import type { Engine, InstalledLanguage } from "@crucible/sandbox";
 import { CliProblem, RefusedProblem } from "../problem.ts";
@@ -37,10 +38,11 @@ export async function openLocal(
 ): Promise<Backend> {
   const policy = readPolicy(env);
   const slots = availableParallelism();
-  const languages = await detectFor(program);
+  // A run that was killed with this command may have left its control group: the next one removes it.
+  const [languages] = await Promise.all([detectFor(program), sweepLeftovers()]);
   const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
   return createLocalBackend({
-    engines: [createBubblewrapEngine({ languages, bounds, slots })],
+    engines: createEngines({ languages, bounds, slots, allowUnsafe: policy.allowUnsafe }),
     languages,
     policy,
     slots,

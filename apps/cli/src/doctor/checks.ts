@@ -157,11 +157,19 @@ export function engineChecks(engines: readonly EngineInfo[]): Check[] {
   const checks = engines.map((engine) => {
     const name = `engine ${engine.engine}`;
     if (!engine.available) return check(name, "info", engine.reason ?? "not available", engine.fix);
+    if (engine.isolation === "none") {
+      return check(
+        name,
+        "warn",
+        "UNSAFE: allowed by CRUCIBLE_ALLOW_UNSAFE, and isolates nothing",
+        "unset CRUCIBLE_ALLOW_UNSAFE",
+      );
+    }
     const off = engine.belts.filter((belt) => !belt.on);
     const missing = off.map((belt) => `${belt.name} (${belt.detail})`).join(", ");
     return check(
       name,
-      off.length === 0 || engine.isolation === "none" ? "ok" : "warn",
+      off.length === 0 ? "ok" : "warn",
       `isolation ${engine.isolation}${off.length === 0 ? `, all ${engine.belts.length} belts on` : `, without ${missing}`}`,
     );
   });
