@@ -36,9 +36,26 @@ function limitFindings(): string[] {
   });
 }
 
-function routeFindings(): string[] {
-  const code = new Set(Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`));
-  return differenceFindings("route", code, rowNames(textOf("docs/reference/http.md")));
+/** Routes of the contract and metrics of the server: the rows of docs/reference/http.md. */
+function httpFindings(): string[] {
+  const routes = Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`);
+  const metrics = [...textOf("apps/server/src/http/metrics.ts").matchAll(/name: "(\w+)"/g)].map(
+    (match) => match[1] ?? "",
+  );
+  return differenceFindings(
+    "route or metric",
+    new Set([...routes, ...metrics]),
+    rowNames(textOf("docs/reference/http.md")),
+  );
+}
+
+/** Options of the CLI, but `--json`, which every command has. */
+function optionFindings(): string[] {
+  const code = [...textOf("apps/cli/src/cli.ts").matchAll(/(?:option|Option)\(\s*"(?:-\w, )?(--[^"]+)"/g)].map(
+    (match) => match[1] ?? "",
+  );
+  const options = new Set(code.filter((option) => option !== "--json"));
+  return differenceFindings("option", options, rowNames(textOf("docs/reference/cli.md")));
 }
 
 function eventFindings(): string[] {
@@ -50,7 +67,8 @@ report("docs", [
   ...linkFindings(files),
   ...errorFindings(),
   ...limitFindings(),
-  ...routeFindings(),
+  ...httpFindings(),
+  ...optionFindings(),
   ...eventFindings(),
   ...differenceFindings("variable", variablesInCode(), rowNames(textOf("docs/reference/configuration.md"))),
 ]);
