@@ -1,0 +1,113 @@
+import { expect, test } from "vitest";
+import { RunRequest } from "@crucible/contract";
+import { EngineUnavailableError, MAX_LIMITS, MIN_LIMITS, SpecError, type ProbeReport } from "@crucible/sandbox";
+import { createFakeEngine } from "../../test/fake-executor.ts";
+import { SILENT } from "../log.ts";
+import { applyPolicy } from "./engine-choice.ts";
+import { createInProcessExecutor } from "./executor.ts";
+
+const language = {
+  name: "text",
+  aliases: [],
+  extensions: [".txt"],
+  version: "1",
+  compiled: false,
+  defaultFile: "main.txt",
+};
+const request = (input: object = {}) => RunRequest.parse({ language: "text", code: "hi", ...input });
+const quiet = { signal: new AbortController().signal, onOutput: () => {} };
+
+async function executorOver(engine = createFakeEngine(), policy = { allowUnsafe: false }) {
+  return createInProcessExecutor({
+    engines: [engine],
+    languages: [language],
+    bounds: { min: MIN_LIMITS, max: MAX_LIMITS },
+    policy,
+    log: SILENT,
+  });
+}
+
+test("a request becomes bytes under the right names", async () => {
+  const engine = createFakeEngine();
+  const executor = await executorOver(engine);
+  const base64 = { path: "b/c.bin", content: "AP8=", encoding: "base64" };
+  for (const input of [
+    { stdin: "é" },
+    { entry: "Other.txt" },
+    {
+      code: undefined,
+      files: [{ path: "a", content: "é" }, base64],
+      entry: "b/c.bin",
+      stdin: "AP8=",
+      stdinEncoding: "base64",
+    },
+  ]) {
+    await executor.execute({ runId: "run_1", engine: "fake", request: request(input) }, quiet);
+  }
+  const names = engine.ran.map((spec) => spec.files.map((file) => file.path));
+  expect(names).toEqual([["main.txt"], ["Other.txt"], ["a", "b/c.bin"]]);
+  expect(Buffer.from(engine.ran[0]?.stdin ?? []).toString()).toBe("é");
+  expect(Buffer.from(engine.ran[2]?.files[1]?.content ?? [])).toEqual(Buffer.from([0, 255]));
+  expect(Buffer.from(engine.ran[2]?.stdin ?? [])).toEqual(Buffer.from([0, 255]));
+});
+
+test("a job for an engine that cannot be used fails and runs nowhere", async () => {
+  const engine = createFakeEngine("weak", "none");
+  const executor = await executorOver(engine);
+  const refused = await executor.execute({ runId: "run_1", engine: "weak", request: request() }, quiet);
+  expect(refused).toMatchObject({
+    status: "sandbox_failed",
+    engine: "weak",
+    reason: expect.stringContaining("CRUCIBLE_ALLOW_UNSAFE"),
+  });
+  const unknown = await executor.execute({ runId: "run_1", engine: "other", request: request() }, quiet);
+  expect(unknown).toMatchObject({ status: "sandbox_failed", reason: expect.stringContaining("does not exist") });
+  expect(engine.ran).toEqual([]);
+});
+
+test.each([
+  new SpecError("invalid_field", "args", "args are too long"),
+  new EngineUnavailableError("fake", "bwrap has gone", null),
+  new Error("a bug"),
+])("what an engine throws becomes sandbox_failed: $message", async (error) => {
+  const engine = { ...createFakeEngine(), run: () => Promise.reject(error) };
+  const outcome = await (
+    await executorOver(engine)
+  ).execute({ runId: "run_1", engine: "fake", request: request() }, quiet);
+  expect(outcome).toMatchObject({ status: "sandbox_failed", reason: error.message, stdout: "", limits: null });
+});
+
+test("closing closes the engines", async () => {
+  let closed = 0;
+  const engine = { ...createFakeEngine(), close: async () => void (closed += 1) };
+  await (await executorOver(engine)).close();
+  expect(closed).toBe(1);
+});
+
+const report = (engine: string, isolation: ProbeReport["isolation"], available = true): ProbeReport => ({
+  engine,
+  isolation,
+  available,
+  version: null,
+  reason: available ? null : "missing",
+  fix: null,
+  belts: [],
+});
+const LADDER = [report("subprocess", "none"), report("bubblewrap", "namespace"), report("runsc", "gvisor", false)];
+const chosen = (policy: Parameters<typeof applyPolicy>[1]) =>
+  applyPolicy(LADDER, policy).find((info) => info.isDefault)?.engine;
+
+test("the default engine is the strongest that works and is allowed", () => {
+  expect(chosen({ allowUnsafe: false })).toBe("bubblewrap");
+  expect(chosen({ allowUnsafe: true })).toBe("bubblewrap");
+  expect(chosen({ allowUnsafe: true, engine: "subprocess" })).toBe("subprocess");
+});
+
+test("no default engine rather than a weaker one than the operator wants", () => {
+  expect(chosen({ allowUnsafe: false, engine: "subprocess" })).toBeUndefined();
+  expect(chosen({ allowUnsafe: true, engine: "runsc" })).toBeUndefined();
+  expect(chosen({ allowUnsafe: true, minIsolation: "gvisor" })).toBeUndefined();
+  const infos = applyPolicy(LADDER, { allowUnsafe: true, minIsolation: "namespace" });
+  expect(infos.map((info) => info.allowed)).toEqual([false, true, true]);
+  expect(infos[0]?.reason).toContain("CRUCIBLE_MIN_ISOLATION");
+});
