@@ -197,6 +197,29 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
     },
   },
   {
+    name: "environment-special",
+    title: "sets variables that mean something to shells and loaders like any other",
+    incident: "a launcher script that breaks on IFS, OPTIND or a read-only variable",
+    async run({ engine }) {
+      const env = {
+        ...{ IFS: "/ac", PATH: "/nonexistent", OPTIND: "x", OPTARG: "y", PPID: "1", UID: "0", EUID: "0", RANDOM: "r" },
+        ...{
+          ENV: "/nonexistent",
+          BASH_ENV: "/nonexistent",
+          PS4: "$(id)",
+          CDPATH: "/",
+          HOME: "/nonexistent",
+          LINENO: "z",
+        },
+        ...{ SHELLOPTS: "xtrace", POSIXLY_CORRECT: "1", LC_ALL: "xx_XX", TMPDIR: "/nonexistent", _: "underscore" },
+      };
+      const look = "import json, os; print(json.dumps({name: os.environ.get(name) for name in os.environ}))";
+      const seen = await runReport<Record<string, string>>(engine, python(look, { env }));
+      const wrong = Object.entries(env).filter(([name, value]) => seen[name] !== value && name !== "_");
+      assert.deepEqual(wrong, []);
+    },
+  },
+  {
     name: "writable-places",
     title: "lets the program make, run, rename and remove files in its working directory, HOME and /tmp",
     async run({ engine }) {
@@ -251,6 +274,32 @@ export const inputOutputChecks: readonly Check[] = checksOf("io", [
       const [names, content] = await runReport<[string[], number[]]>(engine, { ...spec, files, entry: "app/start.py" });
       assert.deepEqual(new Set(names), new Set([...awkward, "app/start.py", "main.py"]));
       assert.deepEqual(content, [...ALL_BYTES]);
+    },
+  },
+  {
+    name: "files-many",
+    title: "takes many files, large files and empty files",
+    async run({ engine }) {
+      const digest = code`
+        import hashlib, json, os
+        names = sorted(name for name in os.listdir("data"))
+        print(json.dumps([len(names), hashlib.sha256(b"".join(open(f"data/{name}", "rb").read() for name in names)).hexdigest()]))
+      `;
+      const spec = python(digest);
+      const data = Array.from({ length: 100 }, (_, n) => ({
+        path: `data/${String(n).padStart(3, "0")}`,
+        content:
+          n === 7
+            ? new Uint8Array(6 * 1024 * 1024).fill(7)
+            : n % 3 === 0
+              ? new Uint8Array()
+              : MEBIBYTE.subarray(0, n * 1000),
+      }));
+      const expected = createHash("sha256");
+      for (const { content } of data) expected.update(content);
+      const [count, hash] = await runReport<[number, string]>(engine, { ...spec, files: [...spec.files, ...data] });
+      assert.equal(count, data.length);
+      assert.equal(hash, expected.digest("hex"));
     },
   },
   {

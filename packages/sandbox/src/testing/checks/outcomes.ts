@@ -1,5 +1,6 @@
 /** Each way for a run to end, told apart from the others. */
 import assert from "node:assert/strict";
+import { MIN_LIMITS } from "../../limits.ts";
 import type { Check, CheckDefinition } from "../check.ts";
 import { checksOf } from "../check.ts";
 import { assertExit, assertStatus, bash, code, describeOutcome, python, text } from "../programs.ts";
@@ -181,6 +182,44 @@ const ends: CheckDefinition[] = [
       assertExit(outcome, 0);
     },
   },
+  {
+    name: "cancelled-any-moment",
+    title: "gives `cancelled` or the program's own end, whenever the signal comes",
+    incident: "a signal between two steps of the set-up that was lost, or taken for a failure",
+    async run({ engine }) {
+      for (let delayMs = 0; delayMs < 90; delayMs += 5) {
+        const startedAt = performance.now();
+        const outcome = await engine.run(python("print('done')"), { signal: AbortSignal.timeout(delayMs) });
+        assert.ok(
+          outcome.status === "cancelled" || outcome.status === "exited",
+          `after ${delayMs} ms: ${describeOutcome(outcome)}`,
+        );
+        assert.ok(performance.now() - startedAt < 4_000, `after ${delayMs} ms: took too long`);
+      }
+    },
+  },
+  {
+    name: "timed-out-any-moment",
+    title: "gives `timed_out` or the program's own end, however short its time",
+    async run({ engine }) {
+      for (const wallTimeMs of [1, 2, 3, 5, 8, 12, 18, 25, 35, 50]) {
+        const outcome = await engine.run(python("print('done')", { limits: { wallTimeMs } }));
+        assert.ok(
+          outcome.status === "timed_out" || outcome.status === "exited",
+          `${wallTimeMs} ms: ${describeOutcome(outcome)}`,
+        );
+      }
+    },
+  },
+  ...Object.entries(MIN_LIMITS).map(([name, value]): CheckDefinition => ({
+    name: `smallest-${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    title: `does not blame the sandbox for the smallest ${name} (${value})`,
+    incident: "a limit of the caller reported as the platform's fault",
+    async run({ engine }) {
+      const outcome = await engine.run(bash("echo done", { limits: { [name]: value } }));
+      assert.notEqual(outcome.status, "sandbox_failed", describeOutcome(outcome));
+    },
+  })),
 ];
 
 /** Group `outcomes`: statuses. */

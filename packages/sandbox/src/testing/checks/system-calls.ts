@@ -144,6 +144,9 @@ const CALLS: readonly Call[] = [
     why: "switches off address randomisation",
     strict: true,
   },
+  { name: "kexec_file_load", numbers: [320, 294], arguments: "-1, -1, 0, 0, 0", why: "another kernel" },
+  { name: "swapoff", numbers: [168, 225], arguments: "missing", why: "the host's memory" },
+  { name: "quotactl", numbers: [179, 60], arguments: "-1, 0, 0, 0", why: "the host's file systems" },
   { name: "fanotify_init", numbers: [300, 262], arguments: "-1, 0", why: "sees others' file accesses" },
 ];
 
@@ -171,6 +174,9 @@ const FAMILIES: readonly [string, number, number][] = [
   ["AF_BLUETOOTH", 31, 3],
   ["AF_CAN", 29, 3],
   ["AF_TIPC", 30, 5],
+  ["AF_RDS", 21, 5],
+  ["AF_SMC", 43, 1],
+  ["AF_NFC", 39, 5],
 ];
 
 const familyChecks = FAMILIES.map(([name, family, type]): CheckDefinition => ({

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { homedir } from "node:os";
 import { type Check, checksOf } from "../check.ts";
 import { halves, newMarker } from "../host/marked-process.ts";
-import { assertExit, code, python, runReport, text } from "../programs.ts";
+import { assertExit, bash, code, python, runReport, text } from "../programs.ts";
 import { startHeldRun } from "./held-run.ts";
 
 const PARALLEL = 20;
@@ -146,6 +146,44 @@ export const tenancyChecks: readonly Check[] = checksOf("tenancy", [
         [0, 1, 3].map((n) => text(outcomes[n]?.stdout ?? new Uint8Array())),
         ["up\n0\n", "up\n1\n", "up\n3\n"],
       );
+    },
+  },
+  {
+    name: "output-not-left",
+    title: "gives no run what an earlier one wrote after its output was cut",
+    incident: "pipes used again for the next run with the last one's bytes in them",
+    async run({ engine }) {
+      for (let round = 0; round < 3; round += 1) {
+        await Promise.all(
+          Array.from({ length: 8 }, () =>
+            engine.run(bash("yes leaked & yes leaked >&2 & wait", { limits: { stdoutBytes: 100, wallTimeMs: 5_000 } })),
+          ),
+        );
+        const outcomes = await Promise.all(
+          Array.from({ length: 8 }, () => engine.run(bash("echo mine; echo mine >&2"))),
+        );
+        for (const outcome of outcomes) {
+          assertExit(outcome, 0);
+          assert.deepEqual([text(outcome.stdout), text(outcome.stderr)], ["mine\n", "mine\n"]);
+        }
+      }
+    },
+  },
+  {
+    name: "cancel-waiting",
+    title: "cancels runs that have not begun without touching those that have",
+    async run({ engine }) {
+      const abort = new AbortController();
+      const kept = Array.from({ length: PARALLEL }, () => engine.run(python("import time; time.sleep(0.2)")));
+      const dropped = Array.from({ length: PARALLEL }, () =>
+        engine.run(python("print('ran')"), { signal: abort.signal }),
+      );
+      abort.abort();
+      for (const outcome of await Promise.all(dropped)) {
+        assert.equal(outcome.status, "cancelled");
+        assert.equal(text(outcome.stdout), "");
+      }
+      for (const outcome of await Promise.all(kept)) assertExit(outcome, 0);
     },
   },
 ]);
