@@ -9,6 +9,8 @@ export const CHILD_KEY = "crucible_test_key_0123456789";
 /** A server in a process of its own. */
 export interface ChildServer {
   readonly url: string;
+  /** The default engine, or null where none can be used. */
+  readonly engine: string | null;
   /** Sends SIGKILL and waits until the process is gone. */
   kill(): Promise<void>;
   /** Sends SIGTERM and gives the exit code. */
@@ -18,9 +20,13 @@ export interface ChildServer {
 }
 
 /** Starts `server-child.ts` and waits until it listens. */
-export async function startChildServer(dataDir: string, env: Record<string, string> = {}): Promise<ChildServer> {
+export async function startChildServer(
+  dataDir: string,
+  env: Record<string, string> = {},
+  engines: "fake" | "real" = "fake",
+): Promise<ChildServer> {
   const program = fileURLToPath(new URL("./server-child.ts", import.meta.url));
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [program, engines], {
     env: {
       PATH: process.env["PATH"],
       CRUCIBLE_DATA_DIR: dataDir,
@@ -37,8 +43,10 @@ export async function startChildServer(dataDir: string, env: Record<string, stri
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit") as Promise<[number | null]>;
-  const url = await Promise.race([
-    once(createInterface({ input: child.stdout }), "line").then(([line]) => String(line)),
+  const { url, engine } = await Promise.race([
+    once(createInterface({ input: child.stdout }), "line").then(
+      ([line]) => JSON.parse(String(line)) as { url: string; engine: string | null },
+    ),
     exited.then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it listened`))),
   ]);
 
@@ -56,6 +64,7 @@ export async function startChildServer(dataDir: string, env: Record<string, stri
   };
   return {
     url,
+    engine,
     kill: async () => {
       await end("SIGKILL");
     },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PGlite } from "@electric-sql/pglite";
+import type { RunRequestInput } from "@crucible/contract";
 import { expect, test } from "vitest";
 import { startChildServer, type ChildServer } from "./child-server.ts";
 import { query, startPostgres } from "./postgres-fixture.ts";
@@ -18,12 +19,22 @@ interface Stored {
 const STORED = `select id, status, outcome_status,
   (select count(*)::int from run_events where run_id = runs.id and type = 'run.finished') as finished_events from runs`;
 
+const fakeProgram = (sleepMs: number): RunRequestInput => ({ language: "text", code: JSON.stringify({ sleepMs }) });
+const realProgram = (sleepMs: number): RunRequestInput => ({
+  language: "bash",
+  code: `sleep ${sleepMs / 1000}; echo done`,
+});
+
 /** Submits until the server is gone; remembers what was answered with 201. */
-async function submitUntilDead(server: ChildServer, accepted: string[]): Promise<void> {
+async function submitUntilDead(
+  server: ChildServer,
+  accepted: string[],
+  program: (sleepMs: number) => RunRequestInput,
+): Promise<void> {
   for (;;) {
     try {
       const sleepMs = Math.floor(Math.random() * 40);
-      const run = await server.submit({ language: "text", code: JSON.stringify({ sleepMs }) }, Math.random() < 0.3);
+      const run = await server.submit(program(sleepMs), Math.random() < 0.3);
       accepted.push(run.id);
     } catch {
       return;
@@ -32,11 +43,11 @@ async function submitUntilDead(server: ChildServer, accepted: string[]): Promise
 }
 
 /** Kills a server under load at random moments, then lets one live until all is done. Gives the accepted runs. */
-async function killAgainAndAgain(start: () => Promise<ChildServer>): Promise<string[]> {
+async function killAgainAndAgain(start: () => Promise<ChildServer>, program = fakeProgram): Promise<string[]> {
   const accepted: string[] = [];
   for (let kill = 0; kill < KILLS; kill += 1) {
     const server = await start();
-    const clients = Array.from({ length: CLIENTS }, () => submitUntilDead(server, accepted));
+    const clients = Array.from({ length: CLIENTS }, () => submitUntilDead(server, accepted, program));
     // The moment is what is random here, not a wait for something.
     await delay(Math.random() * 500);
     await server.kill();
@@ -97,4 +108,16 @@ test("SIGKILL at random moments loses nothing and finishes nothing twice on Post
   expectEachFinishedOnce(accepted, await query<Stored>(url, STORED));
   const [attempts] = await query<{ again: number }>(url, "select count(*)::int as again from runs where attempt > 1");
   expect(attempts?.again, "no kill hit a running run").toBeGreaterThan(0);
+});
+
+test("SIGKILL at random moments loses nothing while real sandboxes run", async (context) => {
+  using directory = temporaryDirectory();
+  const first = await startChildServer(directory.path, {}, "real");
+  await first.terminate();
+  if (first.engine === null) return context.skip("no isolating engine works on this host");
+  const accepted = await killAgainAndAgain(() => startChildServer(directory.path, {}, "real"), realProgram);
+  const pglite = await PGlite.create(join(directory.path, "db"));
+  const { rows } = await pglite.query<Stored>(STORED);
+  await pglite.close();
+  expectEachFinishedOnce(accepted, rows);
 });

@@ -5,7 +5,9 @@ import type { FromExecutor, ToExecutor } from "./protocol.ts";
 
 /** The executor as a process of its own: takes jobs on its channel, holds no credential, ends with the server. */
 const say = (message: FromExecutor): void => {
-  if (process.connected) process.send?.(message);
+  // A server that was killed cannot be told: without the callback that error would end this process before it
+  // has ended what runs.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 
 const calls = new Map<number, AbortController>();
