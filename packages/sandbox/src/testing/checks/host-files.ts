@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { lstat, open, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { type Check, type CheckDefinition, checksOf } from "../check.ts";
+import { type Check, type CheckDefinition, checksOf, CheckNotApplicableError } from "../check.ts";
 import { halves, newMarker, startMarked } from "../host/marked-process.ts";
 import { createSecretFile } from "../host/secret-file.ts";
 import { assertExit, bash, code, describeOutcome, python, runReport } from "../programs.ts";
@@ -21,7 +21,9 @@ const secretPlaces = [
   control: "fails",
   async run({ engine }) {
     const secret = newMarker();
-    await using file = await createSecretFile(secret, directory());
+    await using file = await createSecretFile(secret, directory()).catch((error: unknown) => {
+      throw new CheckNotApplicableError(`no file can be made there: ${String(error)}`);
+    });
     // Also by way of each process's root and working directory, and climbing from the own one.
     const search = code`
         import json, os, sys

@@ -235,6 +235,7 @@ const memoryBombs: CheckDefinition[] = [
   ...["/dev/shm", "/tmp"].map((directory): CheckDefinition => ({
     name: `memory-of-files-${directory.split("/").at(-1)}`,
     title: `counts files in ${directory} as memory`,
+    belts: ["cgroup-memory"],
     incident: "memory limit circumvented through a tmpfs",
     control: noCgroup,
     async run({ engine }) {
