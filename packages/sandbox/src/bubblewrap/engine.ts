@@ -77,11 +77,16 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       }
       const setup = frame();
       const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: givenBytes(plan) };
-      const supervised = await supervise(started.sandbox, steps, runOptions);
-      const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
-      const message = isBroken ? await brokenMessage(supervised.run?.stderr, started.sandbox.stderr) : "";
-      started.close();
-      return outcomeOf(setup, supervised, message);
+      try {
+        const supervised = await supervise(started.sandbox, steps, runOptions);
+        const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
+        const message = isBroken ? await brokenMessage(supervised.run?.stderr, started.sandbox.stderr) : "";
+        return outcomeOf(setup, supervised, message);
+      } finally {
+        started.sandbox.kill();
+        await started.sandbox.ended;
+        started.close();
+      }
     } finally {
       await group?.destroy();
     }
@@ -108,7 +113,6 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
     {
       compile,
       runLimits: plan.limits,
-      env: plan.env,
       stdinPath: plan.stdin.length === 0 ? null : INSIDE.stdin,
       writableDirs: [INSIDE.box],
     },
@@ -118,7 +122,7 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
     bwrap: host.bwrap,
     args: [
       ...host.shared.before,
-      ...(commands.run[0] === INSIDE.node ? ["--ro-bind", host.nodePath, INSIDE.node] : []),
+      ...(commands.run.includes(INSIDE.node) ? ["--ro-bind", host.nodePath, INSIDE.node] : []),
       ...Object.entries(plan.language.definition.env ?? {}).flatMap(([name, value]) => ["--setenv", name, value]),
       ...boxArgs(Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0), givenBytes(plan)),
       ...parentDirs(plan.files).flatMap((dir) => ["--dir", `${INSIDE.cwd}/${dir}`]),

@@ -74,6 +74,7 @@ export async function readMessage(stream: Readable): Promise<string> {
 }
 
 function killSandbox(child: Child, innerPid: number | null): void {
+  if (child.hasEnded) return;
   // The first process inside takes the whole pid namespace with it, and bwrap ends when that is done.
   // It is bwrap's unreaped child until then, so its number cannot have been given to another.
   if (innerPid !== null) {

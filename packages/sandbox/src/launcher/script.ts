@@ -40,8 +40,6 @@ export interface LauncherPlan {
   /** Null when the language has no compile step. */
   readonly compile: { readonly argv: readonly string[]; readonly limits: Limits } | null;
   readonly runLimits: Limits;
-  /** The program's own variables: set for it alone, after the limits, so that they cannot touch the launcher. */
-  readonly env: Readonly<Record<string, string>>;
   /** File that becomes standard input; null is /dev/null. */
   readonly stdinPath: string | null;
   /** Directories whose fill level tells "disk full" apart from an ordinary failure. */
@@ -69,13 +67,11 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
       `c=$?; ${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${awaitGo}`,
     );
   }
-  const assignments = Object.entries(plan.env).map(([name, value]) => quote(`${name}=${value}`));
-  const env = assignments.length === 0 ? "" : `/usr/bin/env ${assignments.join(" ")} `;
   const stdin = quote(plan.stdinPath ?? "/dev/null");
   const where = plan.writableDirs.map(quote).join(" ");
   const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
   lines.push(
-    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options)}; exec ${env}"$@")`,
+    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options)}; exec "$@")`,
     `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}echo "ran $c"; [ $c = 0 ] && exit 0`,
     `read -r go <&3; [ "$go" = check ] || exit 0`,
     `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full {} +; echo checked`,

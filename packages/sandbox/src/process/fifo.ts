@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, closeSync, constants, openSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, constants, openSync, rmSync, utimesSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { runTool } from "./spawn.ts";
@@ -26,6 +26,9 @@ export interface SlotPipes {
 }
 
 function openPipe(path: string): Pipe {
+  // The program before owned the inode: it may have left a message in its times or mode, or closed it to us.
+  chmodSync(path, 0o600);
+  utimesSync(path, 0, 0);
   const ourFd = openSync(path, O_RDONLY | O_NONBLOCK);
   // The child's end must block like any ordinary pipe; with our end open this returns at once.
   const childFd = openSync(path, O_WRONLY);

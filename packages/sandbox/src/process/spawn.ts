@@ -29,6 +29,8 @@ export interface Child {
   stream(index: number): Duplex;
   /** The process has ended; its streams may still hold data. */
   readonly ended: Promise<ChildEnd>;
+  /** True once Node has seen the end: the pid may be another's by now. */
+  readonly hasEnded: boolean;
   /** Signals the child alone; false when it has already been reaped. */
   kill(signal: NodeJS.Signals): boolean;
   /** Signals the child's process group (needs `detached`). */
@@ -58,6 +60,9 @@ export function startChild(options: ChildOptions): Child {
       return stream as Duplex;
     },
     ended,
+    get hasEnded() {
+      return child.exitCode !== null || child.signalCode !== null;
+    },
     kill: (signal) => child.kill(signal),
     killGroup: (signal) => {
       if (child.pid === undefined) return false;

@@ -71,13 +71,25 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
     let slot: number;
     try {
       slot = await slots.take(runOptions.signal);
-    } catch {
+    } catch (error) {
+      if (error instanceof EngineUnavailableError) throw error;
       return notRun({ engine: name, isolation, plan, setupMs: 0 }, "cancelled", "cancelled before it started");
     }
     try {
-      return await core.runIn(host, slot, plan, runOptions, startedAt);
-    } finally {
+      const outcome = await core.runIn(host, slot, plan, runOptions, startedAt);
       slots.give(slot);
+      return outcome;
+    } catch (error) {
+      if (error instanceof EngineUnavailableError) {
+        slots.give(slot);
+        throw error;
+      }
+      // Something of the run may still be there: its slot, and with it its uid, is not used again.
+      slots.retire(
+        new EngineUnavailableError(name, "every slot was given up after a failed clean-up", "restart the server"),
+      );
+      const frame = { engine: name, isolation, plan, setupMs: performance.now() - startedAt };
+      return notRun(frame, "sandbox_failed", `slot ${slot} was given up: ${(error as Error).message}`);
     }
   };
 

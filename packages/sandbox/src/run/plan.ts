@@ -79,6 +79,15 @@ export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], 
   };
 }
 
+/**
+ * The request's variables are set for the program alone, by env(1) after the launcher has set the limits:
+ * LD_PRELOAD and its like must not reach the launcher, let alone bwrap.
+ */
+function setVariables(env: Readonly<Record<string, string>>): string[] {
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return assignments.length === 0 ? [] : ["/usr/bin/env", ...assignments];
+}
+
 /** @param toolPath where a tool of the host is seen from inside; default: the same path. */
 export function commandsOf(
   plan: RunPlan,
@@ -99,6 +108,6 @@ export function commandsOf(
   });
   return {
     compile: plan.compileLimits === null ? null : (definition.compile?.(context(plan.compileLimits)) ?? null),
-    run: [...definition.run(context(plan.limits)), ...plan.args],
+    run: [...setVariables(plan.env), ...definition.run(context(plan.limits)), ...plan.args],
   };
 }

@@ -29,6 +29,18 @@ describe("slots", () => {
     expect(await slots.take()).toBe(taken);
   });
 
+  it("lets nobody wait for slots that will never come back", async () => {
+    const slots = createSlots(2);
+    await slots.take();
+    await slots.take();
+    const waiter = slots.take();
+    slots.retire(new Error("first"));
+    slots.retire(new Error("last"));
+    await expect(waiter).rejects.toThrow("last");
+    expect(() => slots.take()).toThrow("last");
+    expect(slots.busy).toBe(0);
+  });
+
   it("does not start to wait with a signal that is already aborted", () => {
     const slots = createSlots(1);
     expect(() => slots.take(AbortSignal.abort(new Error("late")))).toThrow("late");

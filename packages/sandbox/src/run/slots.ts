@@ -3,22 +3,28 @@ export interface Slots {
   /** Waits for a free slot. Rejects with the signal's reason when aborted. */
   take(signal?: AbortSignal): Promise<number>;
   give(slot: number): void;
+  /** Never gives this slot out again; when none is left, everybody who waits or comes gets `error`. */
+  retire(error: Error): void;
   readonly busy: number;
 }
 
 export function createSlots(count: number): Slots {
   // The slot given back last is taken first: its pipes and uid are warm in the kernel's caches.
   const free = Array.from({ length: count }, (_, index) => count - 1 - index);
-  const waiting: ((slot: number) => void)[] = [];
+  const waiting: ((slot: number | Error) => void)[] = [];
+  let retired = 0;
+  let exhausted: Error | null = null;
   return {
     take: (signal) => {
       signal?.throwIfAborted();
+      if (exhausted !== null) throw exhausted;
       const slot = free.pop();
       if (slot !== undefined) return Promise.resolve(slot);
       return new Promise((resolve, reject) => {
-        const onSlot = (given: number): void => {
+        const onSlot = (given: number | Error): void => {
           signal?.removeEventListener("abort", onAbort);
-          resolve(given);
+          if (given instanceof Error) reject(given);
+          else resolve(given);
         };
         const onAbort = (): void => {
           waiting.splice(waiting.indexOf(onSlot), 1);
@@ -33,8 +39,14 @@ export function createSlots(count: number): Slots {
       if (next === undefined) free.push(slot);
       else next(slot);
     },
+    retire: (error) => {
+      retired += 1;
+      if (retired < count) return;
+      exhausted = error;
+      for (const next of waiting.splice(0)) next(error);
+    },
     get busy() {
-      return count - free.length;
+      return count - retired - free.length;
     },
   };
 }

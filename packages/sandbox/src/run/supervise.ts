@@ -42,6 +42,8 @@ export interface Supervised {
 
 /** Output can lag behind the death of its writers by a read or two, never by this much. */
 const DRAIN_DEADLINE_MS = 2_000;
+/** The shell that waits for the program is in its group, and none of the program's affair. */
+const LAUNCHER_PROCESSES = 1;
 
 interface Step {
   readonly name: OutputChunk["step"];
@@ -64,12 +66,16 @@ async function drained(taps: readonly Tap[]): Promise<void> {
   clearTimeout(late);
 }
 
-/** Drives one sandbox through its steps and never throws: every end is a value. */
+/**
+ * Drives one sandbox through its steps; every end of the program is a value.
+ * @throws Error when the control group refuses its limits: nothing has been started then.
+ */
 export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options: RunOptions): Promise<Supervised> {
   const { group } = sandbox;
   let stopped: StopStatus | null = null;
   let current: Step;
 
+  const limitGroup = (limits: Limits): void => group?.limit({ ...limits, pids: limits.pids + LAUNCHER_PROCESSES });
   const stop = (status: StopStatus): void => {
     stopped ??= status;
     current.wallMs ??= current.watch.elapsedMs();
@@ -131,11 +137,11 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   let compile: Step | null = null;
   let compileResult: StepResult | null = null;
   if (plan.compileLimits !== null && sandbox.compileOutput !== null) {
-    group?.limit(plan.compileLimits);
+    limitGroup(plan.compileLimits);
     compile = begin("compile", plan.compileLimits, fresh, sandbox.compileOutput.stdout, sandbox.compileOutput.stderr);
     current = compile;
   } else {
-    group?.limit(plan.runLimits);
+    limitGroup(plan.runLimits);
     current = begin("run", plan.runLimits, fresh, sandbox.stdout, sandbox.stderr);
   }
 
@@ -147,7 +153,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
       return;
     }
     try {
-      group?.limit(plan.runLimits);
+      limitGroup(plan.runLimits);
       group?.resetPeak();
     } catch {
       // The compiler left more in memory than the program may have: the run cannot start within its limit.

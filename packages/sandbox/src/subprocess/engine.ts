@@ -89,7 +89,6 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
               ? null
               : { argv: commands.compile, limits: plan.compileLimits },
           runLimits: plan.limits,
-          env: plan.env,
           stdinPath: plan.stdin.length === 0 ? null : dirs.stdin,
           writableDirs: [base],
         },
