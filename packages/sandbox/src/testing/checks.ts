@@ -2,6 +2,12 @@
 import type { Check } from "./check.ts";
 import { cleanupChecks } from "./checks/cleanup.ts";
 import { compileChecks } from "./checks/compile.ts";
+import { fileSystemChecks } from "./checks/file-system.ts";
+import { floodChecks } from "./checks/floods.ts";
+import { leakChecks } from "./checks/leaks.ts";
+import { memoryBombChecks } from "./checks/memory-bombs.ts";
+import { processBombChecks } from "./checks/process-bombs.ts";
+import { takeoverChecks } from "./checks/takeover.ts";
 import { hostFileChecks } from "./checks/host-files.ts";
 import { inputOutputChecks } from "./checks/input-output.ts";
 import { kernelChecks } from "./checks/kernel.ts";
@@ -10,7 +16,6 @@ import { outcomeChecks } from "./checks/outcomes.ts";
 import { outputLimitChecks } from "./checks/output-limits.ts";
 import { persistenceChecks } from "./checks/persistence.ts";
 import { processChecks } from "./checks/processes.ts";
-import { resourceChecks } from "./checks/resources.ts";
 import { secretChecks } from "./checks/secrets.ts";
 import { specErrorChecks } from "./checks/spec-errors.ts";
 import { systemCallChecks } from "./checks/system-calls.ts";
@@ -26,9 +31,14 @@ export const CONTRACT_CHECKS: readonly Check[] = [
   ...compileChecks,
   ...inputOutputChecks,
   ...specErrorChecks,
-  ...resourceChecks,
+  ...processBombChecks,
+  ...memoryBombChecks,
+  ...floodChecks,
   ...processChecks,
+  ...takeoverChecks,
   ...hostFileChecks,
+  ...fileSystemChecks,
+  ...leakChecks,
   ...persistenceChecks,
   ...secretChecks,
   ...kernelChecks,
