@@ -1,0 +1,16 @@
+export { type BayesStage, createBayesStage } from "./bayes/stage.ts";
+export type { BayesModel, Thresholds } from "./bayes/model.ts";
+export { decodeModel, encodeModel, loadModel, ModelFileError } from "./bayes/model-file.ts";
+export { loadRows, readCsv, readJsonl, readRows, type ReadItem } from "./data/read.ts";
+export type { BadLine, Row } from "./data/row.ts";
+export { createNormaliser, MAX_DEPTH, MAX_HIDDEN, type Normalise } from "./normalise/normalise.ts";
+export { type Hidden, type Normalised, type Trick, TRICKS, type Undone } from "./normalise/types.ts";
+export type { Evidence, ScreenOptions, Stage, StageScore } from "./stage.ts";
+export {
+  chooseThresholds,
+  DEFAULT_TRAIN,
+  type OnStep,
+  trainBayes,
+  type TrainOptions,
+  type TrainReport,
+} from "./train/train.ts";
