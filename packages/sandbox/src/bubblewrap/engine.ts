@@ -174,7 +174,11 @@ async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     probePipes: pipes.at(-1) as SlotPipes,
     shared: sharedArgs(etcDir),
     filterPath,
-    script: { ...script, limitProcesses: changesUid, limitData: !cgroups.belts.memory },
+    script: {
+      ...script,
+      spareProcesses: changesUid ? (cgroups.belts.pids ? 16 : 2) : null,
+      limitData: !cgroups.belts.memory,
+    },
     nodePath: reachableNode(changesUid),
     changesUid,
     resources: stack.move(),

@@ -21,7 +21,9 @@ function ulimits(limits: Limits, options: ScriptOptions): string {
     `ulimit -H -t ${cpuSeconds + 1}`,
     `ulimit -f ${fileBlocks}`,
   ];
-  if (options.limitProcesses) lines.push(`ulimit ${options.processFlag} ${limits.pids + 1}`);
+  if (options.spareProcesses !== null) {
+    lines.push(`ulimit ${options.processFlag} ${limits.pids + options.spareProcesses}`);
+  }
   // Without a memory group: data segment and private writable mappings of each process (setrlimit(2), RLIMIT_DATA).
   if (options.limitData) lines.push(`ulimit -d ${Math.ceil(limits.memoryBytes / 1024)}`);
   return lines.join("; ");
@@ -30,8 +32,11 @@ function ulimits(limits: Limits, options: ScriptOptions): string {
 export interface ScriptOptions {
   /** Which option of this shell's `ulimit` sets RLIMIT_NPROC. */
   readonly processFlag: "-p" | "-u";
-  /** Off where all processes of the user count (a server that runs under one uid). */
-  readonly limitProcesses: boolean;
+  /**
+   * Processes of the same user besides the program's: bwrap and the launcher, and room for the control group
+   * to refuse first, because only it counts what it refuses. Null where all of a server's runs share one user.
+   */
+  readonly spareProcesses: number | null;
   /** On where no control group holds memory; then processor time too is taken from the shell. */
   readonly limitData: boolean;
 }

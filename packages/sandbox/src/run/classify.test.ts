@@ -24,6 +24,7 @@ describe("classify", () => {
     ["an exit code", ended(3), { status: "exited", exitCode: 3 }],
     ["an exit code that looks like a signal", ended(139), { status: "exited", exitCode: 139, signal: null }],
     ["a signal", ended(139, true), { status: "signaled", exitCode: null, signal: "SIGSEGV" }],
+    ["a signal with two names", ended(128 + 6, true), { status: "signaled", signal: "SIGABRT" }],
     ["a message without a signal", ended(2, true), { status: "exited", exitCode: 2 }],
     ["no report", { report: null }, { ...none, status: "sandbox_failed" }],
     [

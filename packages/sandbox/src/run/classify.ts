@@ -25,7 +25,12 @@ export interface StepVerdict {
   readonly limitsHit: readonly LimitName[];
 }
 
-const SIGNAL_NAMES = new Map<number, string>(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Some numbers have a second, older name (SIGIOT, SIGPOLL), which comes later in the list. */
+const SIGNAL_NAMES = new Map<number, string>(
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
 
 /** The shell convention, 128 + n, for a signal that the shell itself has named. */
 const signalOf = (code: number): string => SIGNAL_NAMES.get(code - 128) ?? `SIG${code - 128}`;

@@ -157,7 +157,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
     const cgroups = stack.use(openCgroups());
     const scratch = stack.use(openScratch(NAME));
     const pipes = await createSlotPipes(scratch.dir, options.slots, () => undefined);
-    const script = { ...shell, limitProcesses: false, limitData: !cgroups.belts.memory };
+    const script = { ...shell, spareProcesses: null, limitData: !cgroups.belts.memory };
     return { dir: scratch.dir, cgroups, pipes, script, resources: stack.move() };
   };
 
