@@ -1,12 +1,13 @@
 /** The host looks after the runs as it looked before. */
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Engine } from "../../types.ts";
 import { type Check, checksOf } from "../check.ts";
 import { leftovers, openDescriptors, settle, takeSnapshot } from "../host/leftovers.ts";
 import { findMarked, newMarker } from "../host/marked-process.ts";
+import { removeTree } from "../host/remove-tree.ts";
 import { assertExit, bash, c, code, python } from "../programs.ts";
 
 /** Long enough for a busy host to reap and close; what is still there then stays there. */
@@ -91,7 +92,7 @@ export const cleanupChecks: readonly Check[] = checksOf("cleanup", [
       } finally {
         if (former === undefined) delete process.env["TMPDIR"];
         else process.env["TMPDIR"] = former;
-        await rm(directory, { recursive: true, force: true });
+        await removeTree(directory);
       }
     },
   },

@@ -21,7 +21,7 @@ export const leakChecks: readonly Check[] = checksOf("files", [
           rm -rf "$name"; ln -s "$victim" "$name" 2>/dev/null
         done
         for place in "$HOME" /tmp /dev/shm; do ln -sfn "$folder" "$place/link"; done
-        cd ..; mv "$OLDPWD" moved 2>/dev/null && ln -s "$folder" "$OLDPWD"
+        cd ..; mv "$OLDPWD" "$OLDPWD-moved" 2>/dev/null && ln -s "$folder" "$OLDPWD"
         exit 0
       `;
       for (let round = 0; round < 2; round += 1) {
