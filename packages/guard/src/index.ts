@@ -14,3 +14,19 @@ export {
   type TrainOptions,
   type TrainReport,
 } from "./train/train.ts";
+export { decide, evaluate, type EvaluateOptions, isApart } from "./evaluate/evaluate.ts";
+export { reportHtml } from "./evaluate/html.ts";
+export { reportTable } from "./evaluate/table.ts";
+export type {
+  AtThreshold,
+  CalibrationBin,
+  Decision,
+  Interval,
+  Mistake,
+  Report,
+  ScoredRow,
+  SourceLine,
+} from "./evaluate/types.ts";
+export { nearDuplicateGroups } from "./train/duplicates.ts";
+export { dealFolds, splitRows } from "./train/split.ts";
+export { type Balance } from "./train/balance.ts";
