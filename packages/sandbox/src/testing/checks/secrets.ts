@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { type Check, type CheckTarget, checksOf } from "../check.ts";
 import { halves, newMarker, startMarked } from "../host/marked-process.ts";
 import { createSecretFile } from "../host/secret-file.ts";
-import { bash, code, python, runReport, text } from "../programs.ts";
+import { bash, code, python, runReport, runToEnd, text } from "../programs.ts";
 import { basename } from "node:path";
 import type { Engine } from "../../types.ts";
 
@@ -96,7 +96,7 @@ export const secretChecks: readonly Check[] = checksOf("secrets", [
       // The dynamic loader of any process with these variables writes its log to that file.
       await using trap = await createSecretFile("");
       const log = `${trap.directory}/loader-log`;
-      await engine.run(bash("/bin/true", { env: { LD_DEBUG: "libs", LD_DEBUG_OUTPUT: log } }));
+      await runToEnd(engine, bash("/bin/true", { env: { LD_DEBUG: "libs", LD_DEBUG_OUTPUT: log } }));
       const entries = await readdir(trap.directory);
       assert.deepEqual(
         entries.filter((name) => name.startsWith(basename(log))),
