@@ -1,6 +1,12 @@
+import { LANGUAGE_RULES } from "./languages/all.ts";
+import { OBFUSCATIONS } from "./obfuscate.ts";
+import type { Obfuscation } from "./obfuscate.ts";
 import { createRandom, mixSeed } from "./random.ts";
+import type { Random } from "./random.ts";
 import { drawStyle } from "./style.ts";
 import type { Style } from "./style.ts";
+import { WRAPPERS } from "./wrappers.ts";
+import type { WrapperKind } from "./wrappers.ts";
 
 /**
  * Everything about a row but what it says. Attack number n and harmless text number n share one plan, so
@@ -12,8 +18,10 @@ export type Plan = {
   style: Style;
   /** Wished length of the whole text, in characters. */
   target: number;
-  /** Seed for choices inside the shape that both labels must make alike. */
-  twinSeed: number;
+  /** The document, where the shape is one. */
+  document: WrapperKind;
+  /** The encoding, where the shape is one. */
+  obfuscation: Obfuscation;
 };
 
 /** How a text is built. */
@@ -21,27 +29,54 @@ export type Shape = keyof typeof SHAPES;
 
 /** Share of each shape, in percent. */
 export const SHAPES = {
-  /** One message. */
-  direct: 100,
+  direct: 49,
+  document: 15,
+  encoded: 10,
+  conversation: 6,
+  markup: 6,
+  foreign: 4,
+  shots: 3,
+  padded: 3,
+  noise: 2,
+  split: 2,
 } as const;
 
-/** Share of the languages, in percent. */
-export const LANGUAGES = {
-  en: 100,
-} as const satisfies Record<string, number>;
+/** Share of English, in percent; the other languages share the rest evenly. */
+const ENGLISH_SHARE = 68;
 
 /** The plan of row `index` under `seed`. */
 export function drawPlan(seed: number, index: number): Plan {
   const random = createRandom(mixSeed(seed, index, 1));
   const shape = random.weighted(SHAPES);
-  const language = random.weighted(LANGUAGES);
-  return {
-    shape,
-    language,
-    style: drawStyle(random),
-    target: drawLength(random.next(), random.next(), language),
-    twinSeed: mixSeed(seed, index, 2),
-  };
+  const language = drawLanguage(random, shape);
+  const style = drawStyle(random);
+  const [low, high] = shape === "padded" ? [0.6, 1] : [0, 1];
+  const target = drawLength(low + random.next() * (high - low), random.next(), language);
+  const document = random.pick(Object.keys(WRAPPERS) as WrapperKind[]);
+  return { shape, language, style, target, document, obfuscation: drawObfuscation(random, language) };
+}
+
+function drawLanguage(random: Random, shape: Shape): string {
+  const others = Object.keys(LANGUAGE_RULES);
+  if (others.length === 0) return "en";
+  // A frame in another language needs one.
+  if (shape !== "foreign" && random.chance(ENGLISH_SHARE / 100)) return "en";
+  return random.pick(others);
+}
+
+/** Kinds that only make sense for the letters of English. */
+const LATIN_ONLY: ReadonlySet<Obfuscation> = new Set([
+  "rot13",
+  "leetspeak",
+  "homoglyph",
+  "tags",
+  "letterlike",
+  "small_capitals",
+  "fullwidth",
+]);
+
+function drawObfuscation(random: Random, language: string): Obfuscation {
+  return random.pick(language === "en" ? OBFUSCATIONS : OBFUSCATIONS.filter((kind) => !LATIN_ONLY.has(kind)));
 }
 
 const BANDS = [
@@ -54,6 +89,9 @@ const BANDS = [
   { share: 0.02, low: 3200, high: 6500 },
 ] as const;
 
+/** Languages that say in one character what others say in two or three. */
+const DENSE: ReadonlySet<string> = new Set(["zh", "ja", "ko"]);
+
 // Log-uniform inside a band. Other languages have fewer neutral sentences, so their long texts are shorter.
 function drawLength(which: number, where: number, language: string): number {
   let rest = which;
@@ -62,8 +100,7 @@ function drawLength(which: number, where: number, language: string): number {
     if (rest >= 0) continue;
     const length = Math.round(low * (high / low) ** where);
     if (language === "en") return length;
-    const dense = ["zh", "ja", "ko"].includes(language) ? 0.4 : 1;
-    return Math.max(8, Math.round(Math.min(length, 700) * dense));
+    return Math.max(8, Math.round(Math.min(length, 800) * (DENSE.has(language) ? 0.4 : 1)));
   }
   return 200;
 }

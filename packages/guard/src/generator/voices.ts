@@ -1,8 +1,6 @@
-import { ATTACK } from "./words/attack.ts";
-import { COMMON } from "./words/common.ts";
-import { FILLER } from "./words/filler.ts";
 import { APPEAL } from "./attacks/appeal.ts";
 import { HIJACK } from "./attacks/hijack.ts";
+import { ESCALATION, INDIRECT } from "./attacks/indirect.ts";
 import { LEAK } from "./attacks/leak.ts";
 import { OVERRIDE } from "./attacks/override.ts";
 import { PERSONA, PERSONA_NAMES } from "./attacks/persona.ts";
@@ -14,28 +12,47 @@ import { CONSTRAINTS } from "./benign/constraints.ts";
 import { CREATIVE } from "./benign/creative.ts";
 import { EVERYDAY } from "./benign/everyday.ts";
 import { MODES } from "./benign/modes.ts";
+import { FOLLOW_UP, NOTES, SYSTEM_TEXT } from "./benign/notes.ts";
 import { PROMPT_WORDS } from "./benign/prompt-words.ts";
 import { ROLEPLAY } from "./benign/roleplay.ts";
 import { SECURITY } from "./benign/security.ts";
 import { TRIGGER_WORDS } from "./benign/trigger-words.ts";
 import { compileGrammar } from "./grammar.ts";
 import type { Bindings, Rules } from "./grammar.ts";
+import { LANGUAGE_RULES } from "./languages/all.ts";
 import type { Random } from "./random.ts";
+import type { Cast } from "./shapes/shape.ts";
 import type { Speaker } from "./speaker.ts";
+import { ATTACK } from "./words/attack.ts";
+import { COMMON } from "./words/common.ts";
+import { FILLER } from "./words/filler.ts";
 
-/** A speaker with its share among the speakers of its label. */
-export type Voice = { share: number; speaker: Speaker };
+type Voice = { share: number; speaker: Speaker };
+/** Voices of one label in one language, by where they speak. */
+type Voices = Record<keyof Cast, readonly Voice[]>;
 
-function english(technique: string, share: number, rules: Rules, bind?: (random: Random) => Bindings): Voice {
-  const layers = bind === undefined ? [COMMON, FILLER] : [COMMON, FILLER, ATTACK];
-  const lists = { brief: "brief", core: "core", more: "more", fill: "fill" };
-  const grammar = compileGrammar(...layers, rules);
-  return { share, speaker: { technique, language: "en", grammar, lists, ...(bind === undefined ? {} : { bind }) } };
+/** Compiles all grammars and says who speaks where. Takes some 30 ms, so make it once per run. */
+export function createCast(): Cast {
+  const byLanguage = new Map<string, readonly [Voices, Voices]>([["en", [englishBenign(), englishAttacks()]]]);
+  for (const [language, rules] of Object.entries(LANGUAGE_RULES))
+    byLanguage.set(language, otherLanguage(language, rules));
+  function speakerFor(place: keyof Cast): Cast[keyof Cast] {
+    return (random, label, language) => {
+      const voices = byLanguage.get(language)?.[label][place];
+      if (voices === undefined) throw new Error(`no voices for the language "${language}"`);
+      return draw(random, voices);
+    };
+  }
+  return {
+    direct: speakerFor("direct"),
+    note: speakerFor("note"),
+    turn: speakerFor("turn"),
+    operator: speakerFor("operator"),
+  };
 }
 
-/** The English attack techniques that need no more than one message. */
-export function attackVoices(): readonly Voice[] {
-  return [
+function englishAttacks(): Voices {
+  const direct = [
     english("override", 16, OVERRIDE, persona),
     english("prompt_leak", 18, LEAK, persona),
     english("persona", 16, PERSONA, persona),
@@ -46,11 +63,17 @@ export function attackVoices(): readonly Voice[] {
     english("completion_priming", 6, PRIMING, persona),
     english("appeal", 6, APPEAL, persona),
   ];
+  return {
+    direct,
+    note: [english("indirect_injection", 250, INDIRECT, persona), ...direct],
+    turn: [english("multi_turn", 100, ESCALATION, persona), ...direct],
+    operator: direct,
+  };
 }
 
-/** The English families of harmless messages; all but the last two repeat the words of a technique in an honest sense. */
-export function benignVoices(): readonly Voice[] {
-  return [
+// All families but the last repeat the words of an attack technique in an honest sense.
+function englishBenign(): Voices {
+  const direct = [
     english("trigger_words", 14, TRIGGER_WORDS),
     english("prompt_words", 14, PROMPT_WORDS),
     english("roleplay", 15, ROLEPLAY),
@@ -60,6 +83,70 @@ export function benignVoices(): readonly Voice[] {
     english("security", 10, SECURITY),
     english("everyday", 17, EVERYDAY),
   ];
+  return {
+    direct,
+    note: [english("document", 250, NOTES), ...direct],
+    turn: [english("conversation", 100, FOLLOW_UP), ...direct],
+    operator: [english("operator_prompt", 250, SYSTEM_TEXT), ...direct],
+  };
+}
+
+function english(technique: string, share: number, rules: Rules, bind?: (random: Random) => Bindings): Voice {
+  const layers = bind === undefined ? [COMMON, FILLER] : [COMMON, FILLER, ATTACK];
+  const lists = { brief: "brief", core: "core", more: "more", fill: "fill" };
+  const grammar = compileGrammar(...layers, rules);
+  return { share, speaker: { technique, language: "en", grammar, lists, ...(bind === undefined ? {} : { bind }) } };
+}
+
+/** The texts of a language other than English. Each list of `attack` and `benign` is a technique or a family. */
+export type LanguageRules = {
+  /** Lists for use in the templates. */
+  words: Rules;
+  attack: Rules;
+  attackMore: readonly string[];
+  benign: Rules;
+  benignMore: readonly string[];
+  /** Neutral sentences. */
+  fill: readonly string[];
+};
+
+const NOTE_SHARE = 40;
+
+function otherLanguage(language: string, rules: LanguageRules): readonly [Voices, Voices] {
+  const grammar = compileGrammar(LATIN_NAMES, rules.words, rules.attack, rules.benign, {
+    attackMore: rules.attackMore,
+    benignMore: rules.benignMore,
+    fill: rules.fill,
+  });
+  function voices(lists: Rules, more: string): Voices {
+    const all = Object.entries(lists).map(([technique, templates]): Voice => ({
+      share: technique === "indirect_injection" || technique === "document" ? NOTE_SHARE : 4 + templates.length,
+      speaker: {
+        technique,
+        language,
+        grammar,
+        lists: { brief: technique, core: technique, more, fill: "fill" },
+        bind: persona,
+      },
+    }));
+    const direct = all.filter(({ share }) => share !== NOTE_SHARE);
+    return { direct, note: all, turn: direct, operator: direct };
+  }
+  return [voices(rules.benign, "benignMore"), voices(rules.attack, "attackMore")];
+}
+
+const LATIN_NAMES = {
+  person: COMMON.person,
+  surname: COMMON.surname,
+  number: COMMON.number,
+  place: COMMON.place,
+} as const satisfies Rules;
+
+function draw(random: Random, voices: readonly Voice[]): Speaker {
+  const shares = Object.fromEntries(voices.map(({ share }, at) => [String(at), share]));
+  const voice = voices[Number(random.weighted(shares))];
+  if (voice === undefined) throw new Error("no voice to draw from");
+  return voice.speaker;
 }
 
 // The invented character of a text: an acronym with its meaning, or a made-up name.
