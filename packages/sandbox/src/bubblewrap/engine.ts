@@ -5,10 +5,11 @@ import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
 import type { ScriptOptions } from "../launcher/script.ts";
-import { probeShell, SHELL } from "../launcher/shell.ts";
+import { probeShell } from "../launcher/shell.ts";
 import type { LimitBounds } from "../limits.ts";
 import { createSlotPipes } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
+import { inheritedDescriptors } from "../process/inherited.ts";
 import { openScratch } from "../process/scratch.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import type { EngineOptions } from "../run/engine-shell.ts";
@@ -38,6 +39,7 @@ export interface BubblewrapOptions extends EngineOptions {
 /** Everything that is made once, at the first probe. */
 interface Ready {
   readonly bwrap: string;
+  readonly inherited: readonly number[];
   readonly version: string;
   readonly cgroups: CgroupHost;
   readonly pipes: readonly SlotPipes[];
@@ -67,7 +69,12 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       setupMs: performance.now() - startedAt,
     });
     runNumber += 1;
-    const group = host.cgroups.usable ? host.cgroups.create(`r${runNumber}`) : null;
+    let group: RunGroup | null;
+    try {
+      group = host.cgroups.usable ? host.cgroups.create(`r${runNumber}`) : null;
+    } catch (error) {
+      return notRun(frame(), "sandbox_failed", `no control group for the run: ${(error as Error).message}`);
+    }
     try {
       const started = await startSandbox(startOptions(host, slot, plan, group));
       if ("failure" in started) {
@@ -120,6 +127,7 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
   );
   return {
     bwrap: host.bwrap,
+    inherited: host.inherited,
     args: [
       ...host.shared.before,
       ...(commands.run.includes(INSIDE.node) ? ["--ro-bind", host.nodePath, INSIDE.node] : []),
@@ -128,7 +136,7 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
       ...parentDirs(plan.files).flatMap((dir) => ["--dir", `${INSIDE.cwd}/${dir}`]),
     ],
     argsAfter: host.shared.after,
-    command: [SHELL, "-c", script, "sh", ...commands.run],
+    command: [INSIDE.shell, "-c", script, "sh", ...commands.run],
     files: plan.files,
     stdin: plan.stdin,
     compiles: compile !== null,
@@ -156,7 +164,7 @@ async function makeReady(options: BubblewrapOptions): Promise<Ready> {
   const script = await probeShell();
   using stack = new DisposableStack();
   const cgroups = stack.use(openCgroups());
-  const scratch = stack.use(openScratch(NAME));
+  const scratch = stack.use(openScratch());
   const filterPath = join(scratch.dir, "seccomp.bpf");
   writeFileSync(filterPath, compileFilter({ arch }));
   const etcDir = join(scratch.dir, "etc");
@@ -168,6 +176,7 @@ async function makeReady(options: BubblewrapOptions): Promise<Ready> {
   const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner);
   return {
     bwrap: found.tool.path,
+    inherited: inheritedDescriptors(),
     version: found.tool.version,
     cgroups,
     pipes,
@@ -189,9 +198,10 @@ async function makeReady(options: BubblewrapOptions): Promise<Ready> {
 async function probe(host: Ready, bounds: LimitBounds): Promise<ProbeReport> {
   const started = await startSandbox({
     bwrap: host.bwrap,
+    inherited: host.inherited,
     args: [...host.shared.before, ...boxArgs(bounds.min.diskBytes, 0)],
     argsAfter: host.shared.after,
-    command: [SHELL, "-c", "echo ready >&3"],
+    command: [INSIDE.shell, "-c", "echo ready >&3"],
     files: [],
     stdin: new Uint8Array(),
     compiles: false,

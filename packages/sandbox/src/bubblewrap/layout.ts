@@ -10,7 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { writeSealedShell } from "../launcher/shell.ts";
 
 /** Where things are inside. One tmpfs holds everything that is writable, so that one size bounds it all. */
 export const INSIDE = {
@@ -23,6 +24,8 @@ export const INSIDE = {
   /** Standard input as a file: /dev/stdin can be opened, and a program that never reads it holds nobody up. */
   stdin: "/box/stdin",
   node: "/opt/crucible/node",
+  /** The launcher's shell, in the directory that is bound as /etc: a bind of its own would cost 0.1 ms a run. */
+  shell: "/etc/crucible-launcher",
 } as const;
 
 /** Inside, the program is this ordinary user. */
@@ -81,6 +84,7 @@ export function writeEtc(dir: string): void {
     cpSync(join("/etc", name), join(dir, name), { recursive: true, verbatimSymlinks: true });
   }
   makeReadable(dir);
+  writeSealedShell(join(dir, basename(INSIDE.shell)));
 }
 
 /** `--ro-bind` or `--symlink` for each system directory, as the host has it (merged /usr or not). */

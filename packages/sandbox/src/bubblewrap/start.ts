@@ -1,8 +1,9 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import type { RunGroup } from "../cgroup/types.ts";
 import { LAUNCHER_FDS } from "../launcher/script.ts";
 import type { Pipe, SlotPipes } from "../process/fifo.ts";
+import { closingDescriptors } from "../process/inherited.ts";
 import { startChild } from "../process/spawn.ts";
 import type { Child, ChildFd } from "../process/spawn.ts";
 import type { RunningSandbox } from "../run/supervise.ts";
@@ -12,6 +13,8 @@ import { INSIDE } from "./layout.ts";
 /** What one sandbox is started from. */
 export interface StartOptions {
   readonly bwrap: string;
+  /** Descriptors of ours that no child may have. */
+  readonly inherited: readonly number[];
   /** Everything up to the program files. */
   readonly args: readonly string[];
   /** Everything after them. */
@@ -126,8 +129,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   args.push(...options.argsAfter, ...options.command);
 
   const child = startChild({
-    command: options.bwrap,
-    args,
+    ...closingDescriptors(options.inherited, fds.length, options.bwrap, args),
     fds,
     env: {},
     cwd: "/",
@@ -148,7 +150,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
     killSandbox(child, innerPid);
     const [message] = await Promise.all([readMessage(stderr.ours), ended]);
     for (const pipe of opened) pipe.ours.destroy();
-    return { failure: message === "" ? reason : message, missing: false };
+    return { failure: message === "" ? reason : message, missing: !existsSync(options.bwrap) };
   };
   if (innerPid === null) return fail("bwrap ended before it had made the sandbox");
   try {

@@ -36,11 +36,25 @@ function handDown(dir: string, controllers: readonly string[]): string[] {
   return controllers.filter((name) => tryWrite(join(dir, "cgroup.subtree_control"), `+${name}`));
 }
 
+/** Another instance may remove the (empty) parent between its making and ours: then once more. */
+function makeDirectory(dir: string): boolean {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    try {
+      mkdirSync(dir, { recursive: true });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return false;
+    }
+  }
+  return false;
+}
+
 /**
  * Opens the host's control groups for this process: `…/crucible/<instance>/` in every usable tree.
  * Where there are none, `create` is never called and `belts` says why.
  */
 export function openCgroups(files?: CgroupFiles): CgroupHost {
+  const name = instanceName();
   const usable: Hierarchy[] = [];
   const parents: { dir: string; hierarchy: Hierarchy }[] = [];
   const found = findHierarchies(files).filter(isUseful);
@@ -49,12 +63,8 @@ export function openCgroups(files?: CgroupFiles): CgroupHost {
     found.some(({ version }) => version === 2) && controllers.every((name) => name === "cpuacct");
   for (const hierarchy of found.filter((one) => one.version === 2 || !isSpare(one))) {
     const root = join(hierarchy.base, ROOT_NAME);
-    const dir = join(root, instanceName());
-    try {
-      mkdirSync(dir, { recursive: true });
-    } catch {
-      continue;
-    }
+    const dir = join(root, name);
+    if (!makeDirectory(dir)) continue;
     let own = hierarchy;
     if (hierarchy.version === 2) {
       const wanted = hierarchy.controllers.filter((name) => USED_CONTROLLERS.includes(name));

@@ -60,6 +60,8 @@ export interface LauncherPlan {
  * up from outside. Protocol on one socket, a line each: it reads `go`, writes `compiled CODE`, reads `go`,
  * writes `ran CODE`, and after a failure reads `check` or `bye`. A socket cannot be opened through /proc, so
  * the program cannot speak on it; even if it could, all it decides is the program's own exit status.
+ *
+ * Shells say nothing of SIGINT and SIGPIPE, so an end by one of these two is reported as exit code 130 or 141.
  */
 export function launcherScript(plan: LauncherPlan, options: ScriptOptions): string {
   const closed = "3>&- 4>&- 5>&- 7>&-";

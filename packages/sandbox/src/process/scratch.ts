@@ -20,45 +20,21 @@ export function isReachableByAll(path: string): boolean {
 
 const places = (): string[] => [...new Set([tmpdir(), "/var/tmp", "/tmp"])].filter(isReachableByAll);
 
-/** A directory for one engine of this process: named pipes, the filter, the sandbox's /etc. Programs never see it. */
+/** A directory for one engine: named pipes, the filter, the sandbox's /etc. Programs never see it. */
 export interface Scratch extends Disposable {
   readonly dir: string;
 }
 
 /** @throws Error when no temporary directory is usable. */
-export function openScratch(engine: string): Scratch {
+export function openScratch(): Scratch {
   const place = places()[0];
   if (place === undefined)
     throw new Error("no temporary directory that all users can reach (tried TMPDIR, /var/tmp, /tmp)");
-  const parent = join(place, `${PREFIX}${instanceName()}`);
-  let dir: string;
-  for (let number = 0; ; number += 1) {
-    dir = join(parent, `${engine}-${number}`);
-    try {
-      mkdirSync(parent, { recursive: true, mode: 0o711 });
-      chmodSync(parent, 0o711);
-      mkdirSync(dir, { mode: 0o711 });
-      chmodSync(dir, 0o711);
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-  }
-  return {
-    dir,
-    [Symbol.dispose]: () => {
-      rmSync(dir, { recursive: true, force: true });
-      if (isEmpty(parent)) rmSync(parent, { recursive: true, force: true });
-    },
-  };
-}
-
-function isEmpty(dir: string): boolean {
-  try {
-    return readdirSync(dir).length === 0;
-  } catch {
-    return false;
-  }
+  const dir = join(place, `${PREFIX}${instanceName()}`);
+  mkdirSync(dir);
+  // Past the umask: the sandbox is set up under a uid that may pass through, and see no more.
+  chmodSync(dir, 0o711);
+  return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
 /** Removes the directories of instances that no longer live. Returns what it removed. */

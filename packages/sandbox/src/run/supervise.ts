@@ -42,6 +42,8 @@ export interface Supervised {
 
 /** Output can lag behind the death of its writers by a read or two, never by this much. */
 const DRAIN_DEADLINE_MS = 2_000;
+/** For the launcher's last look and the end of what the program left behind; at the program's expense. */
+const END_DEADLINE_MS = 1_000;
 /** The shell that waits for the program is in its group, and none of the program's affair. */
 const LAUNCHER_PROCESSES = 1;
 
@@ -175,8 +177,13 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     step.wallMs = step.watch.elapsedMs();
     step.watch.stop();
     if (step.name === "compile") void finishCompile(step);
-    else if (message.code !== 0) sandbox.control.write(mayBeFull(step) ? "check\n" : "bye\n");
+    else {
+      // A program that has taken over the launcher may say that it has ended and go on: nothing outlives this.
+      ending = setTimeout(sandbox.kill, END_DEADLINE_MS);
+      if (message.code !== 0) sandbox.control.write(mayBeFull(step) ? "check\n" : "bye\n");
+    }
   };
+  let ending: NodeJS.Timeout | undefined;
   let statusFlooded = false;
   const statusClosed = new Promise<void>((resolve) => {
     readStatus(sandbox.control, onMessage, (flooded) => {
@@ -191,6 +198,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   options.signal?.addEventListener("abort", onAbort, { once: true });
   sandbox.control.write("go\n");
   await sandbox.ended;
+  clearTimeout(ending);
   options.signal?.removeEventListener("abort", onAbort);
   await statusClosed;
   current.watch.stop();

@@ -155,7 +155,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
     const shell = await probeShell();
     using stack = new DisposableStack();
     const cgroups = stack.use(openCgroups());
-    const scratch = stack.use(openScratch(NAME));
+    const scratch = stack.use(openScratch());
     const pipes = await createSlotPipes(scratch.dir, options.slots, () => undefined);
     const script = { ...shell, spareProcesses: null, limitData: !cgroups.belts.memory };
     return { dir: scratch.dir, cgroups, pipes, script, resources: stack.move() };
