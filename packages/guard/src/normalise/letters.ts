@@ -36,7 +36,8 @@ function leetWord(token: string): string | null {
   const core = token.replace(/[!$@]+$/, "");
   const letters = core.replace(/[^a-z]/g, "").length;
   const signs = core.length - letters;
-  if (signs === 0 || letters < 2 || signs > letters * 2) return null;
+  // One digit in a long run of letters is an identifier, two thirds digits are a number.
+  if (signs === 0 || letters < 2 || signs > letters * 2 || letters > signs * 12) return null;
   const inner = /[a-z][^a-z]{1,3}[a-z]/.test(core);
   const leading = /^[^a-z]{1,2}[a-z]{3}/.test(core);
   // 3 digits in a row are a number; a lone leading digit before a unit is one, too.
