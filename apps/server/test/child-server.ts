@@ -19,12 +19,24 @@ export interface ChildServer {
   getRun(id: string): Promise<Run>;
 }
 
+/** A process that is on its way to be a server. */
+export interface Launched {
+  readonly listening: Promise<ChildServer>;
+  /** Sends SIGKILL and waits until the process is gone. */
+  kill(): Promise<void>;
+}
+
 /** Starts `server-child.ts` and waits until it listens. */
-export async function startChildServer(
+export function startChildServer(
   dataDir: string,
   env: Record<string, string> = {},
   engines: "fake" | "real" = "fake",
 ): Promise<ChildServer> {
+  return launchChildServer(dataDir, env, engines).listening;
+}
+
+/** Starts `server-child.ts`. */
+export function launchChildServer(dataDir: string, env: Record<string, string>, engines: "fake" | "real"): Launched {
   const program = fileURLToPath(new URL("./server-child.ts", import.meta.url));
   const child = spawn(process.execPath, [program, engines], {
     env: {
@@ -43,14 +55,7 @@ export async function startChildServer(
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit") as Promise<[number | null]>;
-  const { url, engine } = await Promise.race([
-    once(createInterface({ input: child.stdout }), "line").then(
-      ([line]) => JSON.parse(String(line)) as { url: string; engine: string | null },
-    ),
-    exited.then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it listened`))),
-  ]);
-
-  const call = async (path: string, init: RequestInit = {}): Promise<Run> => {
+  const call = async (url: string, path: string, init: RequestInit = {}): Promise<Run> => {
     const response = await fetch(url + path, {
       ...init,
       headers: { authorization: `Bearer ${CHILD_KEY}`, "content-type": "application/json" },
@@ -62,15 +67,28 @@ export async function startChildServer(
     child.kill(signal);
     return (await exited)[0];
   };
-  return {
-    url,
-    engine,
-    kill: async () => {
-      await end("SIGKILL");
-    },
-    terminate: () => end("SIGTERM"),
-    submit: (run, wait = false) =>
-      call(`/api/v1/runs${wait ? "?wait=true" : ""}`, { method: "POST", body: JSON.stringify(run) }),
-    getRun: (id) => call(`/api/v1/runs/${id}`),
+  const kill = async (): Promise<void> => {
+    await end("SIGKILL");
   };
+  const listen = async (): Promise<ChildServer> => {
+    const { url, engine } = await Promise.race([
+      once(createInterface({ input: child.stdout }), "line").then(
+        ([line]) => JSON.parse(String(line)) as { url: string; engine: string | null },
+      ),
+      exited.then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it listened`))),
+    ]);
+    return {
+      url,
+      engine,
+      kill,
+      terminate: () => end("SIGTERM"),
+      submit: (run, wait = false) =>
+        call(url, `/api/v1/runs${wait ? "?wait=true" : ""}`, { method: "POST", body: JSON.stringify(run) }),
+      getRun: (id) => call(url, `/api/v1/runs/${id}`),
+    };
+  };
+  const listening = listen();
+  // Whoever kills it before it listens does not wait for that.
+  listening.catch(() => {});
+  return { listening, kill };
 }

@@ -1,5 +1,5 @@
 import { Kysely, PGliteDialect, PostgresDialect, type Transaction } from "kysely";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { fromPglite, type Db as BossDb } from "pg-boss";
@@ -47,12 +47,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 /**
- * Embedded PostgreSQL in this thread: a statement costs 0.05 to 0.1 ms, and as much again to cross to a
- * worker thread. Every commit is written (not flushed to disk) before it returns: it survives the death of
+ * Embedded PostgreSQL in this thread: a statement takes 0.05 to 0.1 ms, in a worker thread 0.05 ms more of
+ * both time and processor. Every commit is written (not flushed to disk) before it returns: it survives the death of
  * the process at any moment, not the loss of power.
  */
 async function openPglite(directory: string): Promise<Database> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (!existsSync(directory)) await createCluster(directory);
   const pglite = await PGlite.create(directory);
   // Nothing here counts rows for the planner, and a prepared statement keeps its plan: without this, one
   // that was planned while the queue was empty would read the whole table when it is full.
@@ -73,6 +73,16 @@ async function openPglite(directory: string): Promise<Database> {
       if (!pglite.closed) await pglite.close();
     },
   };
+}
+
+/** Made beside its place and then moved there: a process that is killed meanwhile leaves no half of a database. */
+async function createCluster(directory: string): Promise<void> {
+  const unfinished = `${directory}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished, { recursive: true, mode: 0o700 });
+  const pglite = await PGlite.create(unfinished);
+  await pglite.close();
+  renameSync(unfinished, directory);
 }
 
 /** A lost server must be noticed in seconds, so that requests get their 503 and runs their retry. */

@@ -63,7 +63,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   const background = new Set<Promise<void>>();
   let stopping = false;
   let claiming = false;
-  let asked = false;
+  /** There may be work that was not taken yet. */
+  let mayBeMore = false;
 
   const publish = (events: readonly AppendedEvent[]): void => {
     for (const event of events) bus.publish(event);
@@ -125,7 +126,8 @@ export function createWorker(deps: WorkerDeps): Worker {
       stopListening();
       held.delete(run.id);
       showSlots();
-      pump();
+      // Looking into a queue that is known to be empty costs 0.4 ms, a fifth of the whole way of a run.
+      if (mayBeMore) fillSlots();
     }
   };
 
@@ -141,22 +143,20 @@ export function createWorker(deps: WorkerDeps): Worker {
       void work(run, abort).then(resolve);
     }
     showSlots();
-    // As many as there were slots: there may be more.
-    if (runs.length === wanted) asked = true;
+    if (runs.length === wanted) mayBeMore = true;
   };
 
-  /** Fills free slots. A call during a claim is remembered: one more claim follows it. */
-  const pump = (): void => {
-    asked = true;
+  const fillSlots = (): void => {
     if (claiming || stopping) return;
     claiming = true;
     const claims = (async () => {
       try {
-        while (asked && !stopping && held.size < settings.concurrency) {
-          asked = false;
+        while (mayBeMore && !stopping && held.size < settings.concurrency) {
+          mayBeMore = false;
           await serially(claimOnce);
         }
       } catch (error) {
+        mayBeMore = true;
         log.warn({ err: error }, "no work could be taken; trying again");
       } finally {
         claiming = false;
@@ -164,6 +164,12 @@ export function createWorker(deps: WorkerDeps): Worker {
     })();
     background.add(claims);
     void claims.then(() => background.delete(claims));
+  };
+
+  /** Takes work now if a slot is free, else when one gets free. Also remembered during a claim. */
+  const look = (): void => {
+    mayBeMore = true;
+    fillSlots();
   };
 
   const takeAway = (runId: string): void => {
@@ -224,8 +230,8 @@ export function createWorker(deps: WorkerDeps): Worker {
           .leave()
           .catch((error: unknown) => log.warn({ err: error }, "the worker could not sign off; its lease will end")),
       );
-      undo.defer(queue.onWake(pump));
-      const poll = setInterval(pump, settings.pollMs);
+      undo.defer(queue.onWake(look));
+      const poll = setInterval(look, settings.pollMs);
       undo.defer(() => clearInterval(poll));
       const beat = setInterval(() => {
         serially(registration.beat).catch((error: unknown) =>
@@ -233,7 +239,7 @@ export function createWorker(deps: WorkerDeps): Worker {
         );
       }, settings.heartbeatMs);
       undo.defer(() => clearInterval(beat));
-      pump();
+      look();
     },
     stop: async (drainMs) => {
       if (stopping) return;
