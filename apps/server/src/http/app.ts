@@ -26,6 +26,9 @@ const MAX_PARAM_LENGTH = 512;
 /** How long a caller may take to send a request: a slow one must not hold a connection for ever. Milliseconds. */
 const REQUEST_TIMEOUT_MS = 120_000;
 
+/** How long answers may take to leave once the server closes. */
+const CLOSE_GRACE_MS = 2000;
+
 /**
  * The HTTP side of the server. Opens no port: `listen` it, or `inject` requests. `close()` ends event streams and
  * waiting requests, and closes none of `deps`.
@@ -69,6 +72,11 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
   const sessions = createSessions(settings.sessionMs);
   const watch = createFinishWatch(deps.bus, deps.reader);
   app.addHook("preClose", async () => watch.close());
+  app.addHook("preClose", async () => {
+    // Node takes a connection that has sent nothing yet (browsers and undici open such) for a busy one, and would
+    // wait 70 s for it. Streams and waiting requests end above: what is left after this has nothing to say.
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS).unref();
+  });
 
   guardEveryRequest(app, settings.allowedHosts);
   requireKey(app, keys, sessions);
