@@ -27,13 +27,3 @@ export interface Metrics {
   /** A finished run could not be stored yet (the database does not answer); `pending` wait in memory. */
   storePending(pending: number): void;
 }
-
-/** Counts nothing: for tests and for roles without an HTTP port. */
-export const NO_METRICS: Metrics = {
-  runsAccepted: () => {},
-  queueFull: () => {},
-  runRequeued: () => {},
-  runFinished: () => {},
-  workerSlots: () => {},
-  storePending: () => {},
-};
