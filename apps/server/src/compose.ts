@@ -15,6 +15,7 @@ import { openQueue, type Queue } from "./queue/queue.ts";
 import { createApiKeys } from "./store/api-keys.ts";
 import { createCatalogReader } from "./store/catalog-reader.ts";
 import { openDatabase, type Database } from "./store/database.ts";
+import { DatabaseUnreachableError, isDatabaseLost } from "./store/errors.ts";
 import { migrate } from "./store/migrate.ts";
 import { createRunReader, readEvents } from "./store/run-reader.ts";
 import type { Announce } from "./store/run-writer.ts";
@@ -58,7 +59,9 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
   if (embedded || works) undo.use(await lockDataDir(config.dataDir));
   const database = await openDatabase({ url: config.databaseUrl, directory: join(config.dataDir, "db"), log });
   undo.defer(() => database.close());
-  await migrate(database);
+  await migrate(database).catch((error: unknown) => {
+    throw isDatabaseLost(error) ? new DatabaseUnreachableError(config.databaseUrl, error) : error;
+  });
   if (database.vacuum !== null) undo.use(everyVacuum(database.vacuum, log));
   const queue = undo.use(await openQueue({ database, log }));
   const bus = createBus({ log });

@@ -50,3 +50,11 @@ test("a second process with the same data directory is refused with the reason",
   await expect(second).rejects.toThrow(DataDirInUseError);
   await expect(second).rejects.toThrow(`process ${process.pid}`);
 });
+
+test("without its database a server does not start, and says which one it missed", async () => {
+  using directory = temporaryDirectory();
+  const config = testConfig(directory.path, { DATABASE_URL: "postgresql://crucible:secret@127.0.0.1:1/none" });
+  const start = composeServer(config, { executor: await createFakeExecutor() });
+  await expect(start).rejects.toThrow("the database at 127.0.0.1:1 does not answer");
+  await expect(start).rejects.not.toThrow("secret");
+});

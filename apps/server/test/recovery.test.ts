@@ -8,6 +8,7 @@ import { createIdSource } from "../src/store/ids.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { createRunReader } from "../src/store/run-reader.ts";
 import { appendEvents, insertRuns, requestCancel, type FinishedAttempt } from "../src/store/run-writer.ts";
+import { createRegistration } from "../src/worker/registration.ts";
 import { claim, finish, recover, type Place } from "../src/worker/transitions.ts";
 import { KINDS, openTestDatabases, type TestDatabases } from "./databases.ts";
 import { request } from "./server-fixture.ts";
@@ -114,6 +115,37 @@ describe.each(KINDS)("recovery on %s", (kind) => {
     await database.kysely.transaction().execute((tx) => requestCancel(tx, id));
     await recover(place, { leaseMs: LEASE_MS, maxAttempts: 3 });
     expect(await reader().getRun(id)).toMatchObject({ status: "finished", outcome: { status: "cancelled" } });
+  });
+
+  test("a worker gives back what it does not know of, and lets go of what is not its own", async () => {
+    const lost = await claimedBy("me", 0);
+    const kept = await claimedBy("me", 0);
+    const foreign = await claimedBy("other", 0);
+    const held = new Set([kept, foreign]);
+    const takenAway: string[] = [];
+    const cancelled: string[] = [];
+    const registration = createRegistration({
+      ...place,
+      id: "me",
+      catalog: "{}",
+      leaseMs: LEASE_MS,
+      maxAttempts: 3,
+      heldRuns: () => held,
+      onCancelled: (id) => cancelled.push(id),
+      onTakenAway: (id) => takenAway.push(id),
+      onEvents: () => {},
+      onRecovered: () => {},
+    });
+    await database.kysely.transaction().execute((tx) => requestCancel(tx, kept));
+    await registration.beat();
+    expect(takenAway).toEqual([foreign]);
+    expect(cancelled).toEqual([kept]);
+    expect((await reader().getRun(lost))?.status).toBe("queued");
+    expect((await reader().getRun(kept))?.status).toBe("running");
+    expect((await claim(place, "other", 5)).runs).toMatchObject([{ id: lost, attempt: 2 }]);
+    await finish(place, [ended(lost, 2), ended(kept, 1), ended(foreign, 1)]);
+    await registration.leave();
+    expect(await database.kysely.selectFrom("workers").selectAll().where("id", "=", "me").execute()).toEqual([]);
   });
 
   test("two workers never get the same run", async () => {

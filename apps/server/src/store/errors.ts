@@ -57,3 +57,13 @@ export async function retryingConflicts<T>(work: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+/** There was no database at the start. The message has its place, and no password. */
+export class DatabaseUnreachableError extends Error {
+  readonly code = "database_unreachable";
+  constructor(url: string | undefined, cause: unknown) {
+    const place = url === undefined ? "the data directory" : new URL(url).host;
+    super(`the database at ${place} does not answer; start it, or correct DATABASE_URL`, { cause });
+    this.name = "DatabaseUnreachableError";
+  }
+}

@@ -40,8 +40,8 @@ export interface ClosableSubmit extends Submit {
   refuse(): void;
 }
 
-/** Runs in one transaction at most; a batch request counts as many as it has. */
-const RUNS_PER_TRANSACTION = 200;
+/** Requests, single or batch, that share one transaction at most. */
+const REQUESTS_PER_TRANSACTION = 64;
 /** How long a count of waiting runs is believed while it is far from the limit, milliseconds. */
 const COUNT_BELIEVED_MS = 1_000;
 const RETRY_AFTER_SECONDS = 1;
@@ -99,7 +99,7 @@ export function createSubmit(deps: SubmitDeps): ClosableSubmit {
     for (const result of results) if (result instanceof ApiError) metrics.queueFull();
     if (runs.length > 0) queue.wake();
     return results;
-  }, RUNS_PER_TRANSACTION);
+  }, REQUESTS_PER_TRANSACTION);
 
   const submitAll = async (
     requests: readonly RunRequest[],
