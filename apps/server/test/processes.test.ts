@@ -5,6 +5,7 @@ import { composeServer, type ComposedServer } from "../src/compose.ts";
 import { DataDirInUseError } from "../src/data-dir.ts";
 import { openTestDatabases, type TestDatabases } from "./databases.ts";
 import { createFakeExecutor } from "./fake-executor.ts";
+import { query } from "./postgres-fixture.ts";
 import { request, startComposed, temporaryDirectory, testConfig, untilFinished } from "./server-fixture.ts";
 
 let databases: TestDatabases;
@@ -57,4 +58,25 @@ test("without its database a server does not start, and says which one it missed
   const start = composeServer(config, { executor: await createFakeExecutor() });
   await expect(start).rejects.toThrow("the database at 127.0.0.1:1 does not answer");
   await expect(start).rejects.not.toThrow("secret");
+});
+
+test("an outcome that the database refuses ends its run with the reason, and keeps no other out", async () => {
+  const { dataDir, env } = await databases.create();
+  await using server = await startComposed(testConfig(dataDir, env));
+  await query(
+    env["DATABASE_URL"]!,
+    `create function refuse_poison() returns trigger language plpgsql as $$ begin
+       if new.outcome like '%poison%' and new.outcome_status = 'exited' then raise exception 'no poison'; end if;
+       return new;
+     end $$;
+     create trigger refuse_poison before update on runs for each row execute function refuse_poison();`,
+  );
+  const codes = ["poison", "good", "better"];
+  const runs = await server.submit.submitBatch(codes.map((code) => request({ code })));
+  const ends = await Promise.all(runs.map((run) => untilFinished(server, run.id)));
+  expect(ends.slice(1).map((run) => run.outcome?.stdout)).toEqual(["good", "better"]);
+  expect(ends[0]?.outcome).toMatchObject({
+    status: "sandbox_failed",
+    reason: expect.stringContaining("could not be stored"),
+  });
 });
