@@ -121,6 +121,7 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       .option("--compile-limit <name=value>", "the same for the compile step; repeatable", collect, [])
       .option("--env <name=value>", "environment variable; repeatable", collect, [])
       .option("--file <path>", "another file the program needs; repeatable", collect, [])
+      .option("--no-stdin", "give the program an empty standard input instead of this one")
       .option("--engine <name>", "run on exactly this engine")
       .addOption(new Option("--at-least <level>", `isolation: ${IsolationLevel.options.join(", ")}`)),
   )

@@ -76,6 +76,12 @@ describe("stands in for the interpreter", () => {
     expect(ended).toMatchObject({ code: 0, stdout: "xxx\n" });
   });
 
+  test("--no-stdin does not wait for an input that stays open", async () => {
+    const file = await program("reads.py", "import sys\nprint(repr(sys.stdin.read()))\n");
+    const ended = await crucible(["run", "--no-stdin", file], { stdin: null });
+    expect(ended).toMatchObject({ code: 0, stdout: "''\n" });
+  });
+
   test("takes other files along, where they lie beside the program", async () => {
     await mkdir(join(directory, "lib"), { recursive: true });
     await program("lib/words.py", "HELLO = 'hello from beside'\n");
@@ -160,13 +166,44 @@ test("--json gives the outcome and keeps the output out of the way", async () =>
   });
 });
 
+/** A program that starts background processes, told apart from all others by how long they sleep. */
+async function lingering(seconds: string): Promise<string> {
+  return await program(
+    `lingers-${seconds}.sh`,
+    `setsid sleep ${seconds} &\nsleep ${seconds} &\necho started\nsleep ${seconds}\n`,
+  );
+}
+const sleeping = async (seconds: string): Promise<number> => (await processesWith(`sleep\0${seconds}`)).length;
+
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s ends the program and leaves no process", async (signal) => {
-  const marker = `marker-${process.pid}-${signal}`;
-  const file = await program("lingers.sh", `echo started; (sleep 3600 & sleep 3600) ; echo ${marker}\n`);
-  const running = start(["run", file, "--", marker]);
+  const seconds = `${3600 + signal.length}.${process.pid}`;
+  const running = start(["run", await lingering(seconds)]);
   await running.sees("started");
-  expect((await processesWith(marker)).length).toBeGreaterThan(1);
+  await expect.poll(async () => await sleeping(seconds), { timeout: 10_000 }).toBe(3);
   running.kill(signal);
   expect((await running.ended).code).toBe(130);
-  expect(await processesWith(marker)).toEqual([]);
+  expect(await sleeping(seconds)).toBe(0);
+});
+
+test("SIGKILL leaves no process either", async () => {
+  const seconds = `3700.${process.pid}`;
+  const running = start(["run", await lingering(seconds)]);
+  await running.sees("started");
+  await expect.poll(async () => await sleeping(seconds), { timeout: 10_000 }).toBe(3);
+  running.kill("SIGKILL");
+  expect((await running.ended).code).toBeNull();
+  await expect.poll(async () => await sleeping(seconds), { timeout: 10_000 }).toBe(0);
+});
+
+test("a listing whose reader goes away ends without a stack trace", () => {
+  const main = join(import.meta.dirname, "..", "src", "main.ts");
+  const { stdout, stderr } = spawnSync(
+    "bash",
+    ["-c", `"$0" "$1" languages | true; echo "\${PIPESTATUS[0]}"`, process.execPath, main],
+    {
+      encoding: "utf8",
+      env: { ...process.env, CRUCIBLE_URL: "" },
+    },
+  );
+  expect({ stdout, stderr }).toEqual({ stdout: "0\n", stderr: "" });
 });

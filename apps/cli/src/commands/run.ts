@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly compileLimit: readonly string[];
   readonly env: readonly string[];
   readonly file: readonly string[];
+  /** False: the program gets no input. It reads all of it first, so one that stays open would hold it up. */
+  readonly stdin?: boolean;
   readonly engine?: string;
   readonly atLeast?: string;
 }
@@ -99,7 +101,7 @@ async function buildRequest(
   }
   const files = await readSources(file, options.file, io.cwd);
   const language = chooseLanguage(file, options.language, await backend.languages());
-  const { text, encoding } = encodeBytes(await readStdin(io));
+  const { text, encoding } = encodeBytes(options.stdin === false ? Buffer.alloc(0) : await readStdin(io));
   return { ...common, language, files, stdin: text, stdinEncoding: encoding };
 }
 
