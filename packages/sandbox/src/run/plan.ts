@@ -25,12 +25,13 @@ export interface Commands {
   readonly run: readonly string[];
 }
 
-/** execve(2): one string may have 128 KiB, all together are bounded by the stack; far below both. */
-const MAX_ARG_BYTES = 64 * 1024;
-const MAX_ARGS_BYTES = 512 * 1024;
+/** execve(2): MAX_ARG_STRLEN with its NUL for one string; all together are bounded by a quarter of the stack, 2 MiB. */
+const MAX_ARG_BYTES = 128 * 1024 - 1;
+const MAX_ARGS_BYTES = 1024 * 1024;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-function checkStrings(field: string, values: readonly string[]): void {
+/** Gives the bytes that these strings take together. */
+function checkStrings(field: string, values: readonly string[]): number {
   let total = 0;
   for (const value of values) {
     const bytes = Buffer.byteLength(value);
@@ -39,7 +40,7 @@ function checkStrings(field: string, values: readonly string[]): void {
     if (bytes > MAX_ARG_BYTES)
       throw new SpecError("invalid_field", field, `${field}: one value has over ${MAX_ARG_BYTES} bytes`);
   }
-  if (total > MAX_ARGS_BYTES) throw new SpecError("invalid_field", field, `${field} has over ${MAX_ARGS_BYTES} bytes`);
+  return total;
 }
 
 /** @throws SpecError for everything that is wrong with the spec; nothing is started before. */
@@ -60,12 +61,15 @@ export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], 
   if (!spec.files.some((file) => file.path === entry)) {
     throw new SpecError("invalid_field", "entry", `entry ${JSON.stringify(entry)} is none of the files`);
   }
-  checkStrings("args", spec.args ?? []);
   const env = spec.env ?? {};
   for (const name of Object.keys(env)) {
     if (!ENV_NAME.test(name)) throw new SpecError("invalid_field", `env.${name}`, `env.${name} is not a variable name`);
   }
-  checkStrings("env", Object.values(env));
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const total = checkStrings("args", spec.args ?? []) + checkStrings("env", variables);
+  if (total > MAX_ARGS_BYTES) {
+    throw new SpecError("invalid_field", "args", `args and env together have over ${MAX_ARGS_BYTES} bytes`);
+  }
   const compiled = language.definition.compile !== undefined;
   return {
     language,
