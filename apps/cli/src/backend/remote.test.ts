@@ -61,6 +61,7 @@ test("does not submit again when it cannot know whether the first was accepted",
 describe("an interrupt", () => {
   const endless = (controller: AbortController): Client["runEvents"] =>
     async function* () {
+      yield* noEvents();
       controller.abort(new Error("Ctrl-C"));
       throw controller.signal.reason;
     };
