@@ -20,6 +20,8 @@ export async function startCrucible(): Promise<OwnCrucible> {
   const child = spawn(process.execPath, [MAIN, "serve", "--json", "--port", "0", "--data-dir", dataDir], {
     env: { ...env, CRUCIBLE_LOG_LEVEL: env["CRUCIBLE_LOG_LEVEL"] ?? "warn" },
     stdio: ["ignore", "pipe", "inherit"],
+    // Its own process group: Ctrl-C on a terminal reaches the example alone, which then stops it.
+    detached: true,
   });
   const exited = once(child, "exit");
   const stop = async (): Promise<void> => {

@@ -49,7 +49,11 @@ async function main(): Promise<number> {
   const client = createClient({ baseUrl: server.url, apiKey: server.apiKey });
   const bar = createBar(process.stderr, tasks.length * 2);
   const started = performance.now();
-  const verdicts = await evaluate({ client, tasks, concurrency, seconds, onVerdict: () => bar.step() });
+  // Ctrl-C ends the evaluation by the same way as its end does, so that its own server and data go too.
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort(new Error("interrupted")));
+  const { signal } = stop;
+  const verdicts = await evaluate({ client, tasks, concurrency, seconds, signal, onVerdict: () => bar.step() });
   bar.end();
   return report(verdicts, performance.now() - started, values.json);
 }
@@ -79,7 +83,8 @@ function report(verdicts: readonly Verdict[], wallMs: number, json: boolean): nu
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  console.error(USAGE);
-  process.exitCode = 2;
+  const { message, code } = error as NodeJS.ErrnoException;
+  console.error(message);
+  if (code?.startsWith("ERR_PARSE_ARGS") === true) console.error(USAGE);
+  process.exitCode = message === "interrupted" ? 130 : 2;
 }
