@@ -1,5 +1,5 @@
 export { createBubblewrapEngine } from "./bubblewrap/engine.ts";
-export type { BubblewrapOptions } from "./bubblewrap/engine.ts";
+export type { BubblewrapOptions } from "./bubblewrap/prepare.ts";
 export { createEngines, sweepLeftovers } from "./engines.ts";
 export type { EnginesOptions } from "./engines.ts";
 export * from "./errors.ts";

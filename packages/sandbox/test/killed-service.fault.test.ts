@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { findHierarchies } from "../src/cgroup/hierarchies.ts";
 import { createBubblewrapEngine, detectLanguages, MAX_LIMITS, MIN_LIMITS, sweepLeftovers } from "../src/index.ts";
+import { scratchPlaces } from "../src/process/scratch.ts";
 import { startService } from "./fixtures/service.ts";
 
 /** Processes on this host whose command line holds the marker; the sandboxed program carries it in its code. */
@@ -25,7 +25,9 @@ const leftovers = (pid: number): string[] => [
     .map((hierarchy) => join(hierarchy.base, "crucible"))
     .filter((dir) => existsSync(dir))
     .flatMap((dir) => readdirSync(dir).filter((name) => name.startsWith(`p${pid}-`))),
-  ...readdirSync(tmpdir()).filter((name) => name.startsWith(`crucible-sandbox-p${pid}-`)),
+  ...scratchPlaces()
+    .flatMap((place) => readdirSync(place))
+    .filter((name) => name.startsWith(`crucible-sandbox-p${pid}-`)),
 ];
 
 async function until(what: string, condition: () => boolean): Promise<void> {

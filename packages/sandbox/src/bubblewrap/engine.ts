@@ -1,56 +1,23 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { openCgroups } from "../cgroup/host.ts";
-import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
+import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
-import type { ScriptOptions } from "../launcher/script.ts";
-import { probeShell } from "../launcher/shell.ts";
 import type { LimitBounds } from "../limits.ts";
-import { createSlotPipes } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
-import { inheritedDescriptors } from "../process/inherited.ts";
-import { openScratch } from "../process/scratch.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
-import type { EngineOptions } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import type { OutcomeFrame } from "../run/outcome.ts";
 import { commandsOf } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
-import { compileFilter, seccompArch } from "../seccomp/compile.ts";
 import type { Engine, ProbeReport, RunOptions, RunOutcome } from "../types.ts";
-import { boxArgs, parentDirs, sharedArgs } from "./args.ts";
-import type { SharedArgs } from "./args.ts";
-import { INSIDE, writeEtc } from "./layout.ts";
-import { reachableNode } from "./node-binary.ts";
-import { beltsOf, findBwrap, INSTALL_FIX, namespaceFix } from "./probe.ts";
+import { boxArgs, parentDirs } from "./args.ts";
+import { INSIDE } from "./layout.ts";
+import { makeReady, NAME } from "./prepare.ts";
+import type { BubblewrapOptions, Ready } from "./prepare.ts";
+import { beltsOf, INSTALL_FIX, namespaceFix } from "./probe.ts";
 import { readMessage, startSandbox } from "./start.ts";
 import type { StartOptions } from "./start.ts";
 import { slotUid } from "./uids.ts";
-
-const NAME = "bubblewrap";
-
-export interface BubblewrapOptions extends EngineOptions {
-  /** Default: `bwrap` in the system directories. */
-  readonly bwrapPath?: string;
-}
-
-/** Everything that is made once, at the first probe. */
-interface Ready {
-  readonly bwrap: string;
-  readonly inherited: readonly number[];
-  readonly version: string;
-  readonly cgroups: CgroupHost;
-  readonly pipes: readonly SlotPipes[];
-  readonly probePipes: SlotPipes;
-  readonly shared: SharedArgs;
-  readonly filterPath: string;
-  readonly script: ScriptOptions;
-  readonly nodePath: string;
-  readonly changesUid: boolean;
-  readonly resources: DisposableStack;
-}
 
 /** Namespaces through bubblewrap, with a seccomp allow-list and a control group for every run. */
 export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
@@ -151,47 +118,6 @@ async function brokenMessage(kept: Uint8Array | undefined, stream: Parameters<ty
   const message =
     kept === undefined ? await readMessage(stream) : new TextDecoder().decode(kept.subarray(0, 4096)).trim();
   return message === "" ? "the sandbox ended without a report" : message;
-}
-
-/** @throws EngineUnavailableError when bwrap is missing, too old, or there is no filter for this processor. */
-async function makeReady(options: BubblewrapOptions): Promise<Ready> {
-  const found = await findBwrap(options.bwrapPath);
-  if (!("tool" in found)) throw new EngineUnavailableError(NAME, found.reason, found.fix);
-  const arch = seccompArch(process.arch);
-  if (arch === null)
-    throw new EngineUnavailableError(NAME, `no seccomp filter for processor ${process.arch}`, "use x86-64 or arm64");
-  const changesUid = process.getuid?.() === 0;
-  const script = await probeShell();
-  using stack = new DisposableStack();
-  const cgroups = stack.use(openCgroups());
-  const scratch = stack.use(openScratch());
-  const filterPath = join(scratch.dir, "seccomp.bpf");
-  writeFileSync(filterPath, compileFilter({ arch }));
-  const etcDir = join(scratch.dir, "etc");
-  writeEtc(etcDir);
-  const pipeDir = join(scratch.dir, "pipes");
-  mkdirSync(pipeDir, { mode: 0o700 });
-  // The last pair is the probe's: it may run beside any slot.
-  const owner = (slot: number): number | undefined => (changesUid ? slotUid(slot % options.slots) : undefined);
-  const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner);
-  return {
-    bwrap: found.tool.path,
-    inherited: inheritedDescriptors(),
-    version: found.tool.version,
-    cgroups,
-    pipes,
-    probePipes: pipes.at(-1) as SlotPipes,
-    shared: sharedArgs(etcDir),
-    filterPath,
-    script: {
-      ...script,
-      spareProcesses: changesUid ? (cgroups.belts.pids ? 16 : 2) : null,
-      limitData: !cgroups.belts.memory,
-    },
-    nodePath: reachableNode(changesUid),
-    changesUid,
-    resources: stack.move(),
-  };
 }
 
 /** Says what this host gives, by making a sandbox with every defence on. */

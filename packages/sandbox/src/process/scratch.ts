@@ -18,18 +18,28 @@ export function isReachableByAll(path: string): boolean {
   }
 }
 
-const places = (): string[] => [...new Set([tmpdir(), "/var/tmp", "/tmp"])].filter(isReachableByAll);
+/** Root's own place first: temporary directories are aged, and an idle server would lose its files there. */
+const ROOT_PLACE = "/var/lib/crucible";
+
+/** Where scratch directories may be, best first: not all of them allow programs to be started (`noexec`). */
+export function scratchPlaces(): string[] {
+  const shared = [...new Set([tmpdir(), "/var/tmp", "/tmp"])];
+  if (process.getuid?.() !== 0) return shared.filter(isReachableByAll);
+  try {
+    mkdirSync(ROOT_PLACE, { recursive: true, mode: 0o755 });
+  } catch {
+    // A read-only system: the temporary directories are left.
+  }
+  return [ROOT_PLACE, ...shared].filter(isReachableByAll);
+}
 
 /** A directory for one engine: named pipes, the filter, the sandbox's /etc. Programs never see it. */
 export interface Scratch extends Disposable {
   readonly dir: string;
 }
 
-/** @throws Error when no temporary directory is usable. */
-export function openScratch(): Scratch {
-  const place = places()[0];
-  if (place === undefined)
-    throw new Error("no temporary directory that all users can reach (tried TMPDIR, /var/tmp, /tmp)");
+/** Makes a directory of this engine's own below `place`. */
+export function openScratch(place: string): Scratch {
   const dir = join(place, `${PREFIX}${instanceName()}`);
   mkdirSync(dir);
   // Past the umask: the sandbox is set up under a uid that may pass through, and see no more.
@@ -40,7 +50,7 @@ export function openScratch(): Scratch {
 /** Removes the directories of instances that no longer live. Returns what it removed. */
 export function sweepScratch(): string[] {
   const removed: string[] = [];
-  for (const place of places()) {
+  for (const place of scratchPlaces()) {
     for (const name of readdirSync(place)) {
       if (!name.startsWith(PREFIX) || !isAbandoned(name.slice(PREFIX.length))) continue;
       const path = join(place, name);

@@ -1,0 +1,103 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { openCgroups } from "../cgroup/host.ts";
+import type { CgroupHost } from "../cgroup/types.ts";
+import { EngineUnavailableError } from "../errors.ts";
+import type { ScriptOptions } from "../launcher/script.ts";
+import { probeShell } from "../launcher/shell.ts";
+import { createSlotPipes } from "../process/fifo.ts";
+import type { SlotPipes } from "../process/fifo.ts";
+import { inheritedDescriptors } from "../process/inherited.ts";
+import { openScratch, scratchPlaces } from "../process/scratch.ts";
+import type { Scratch } from "../process/scratch.ts";
+import { runTool } from "../process/spawn.ts";
+import type { EngineOptions } from "../run/engine-shell.ts";
+import { compileFilter, seccompArch } from "../seccomp/compile.ts";
+import { sharedArgs } from "./args.ts";
+import type { SharedArgs } from "./args.ts";
+import { INSIDE, writeEtc } from "./layout.ts";
+import { reachableNode } from "./node-binary.ts";
+import { findBwrap } from "./probe.ts";
+import { slotUid } from "./uids.ts";
+
+export const NAME = "bubblewrap";
+const ETC = "etc";
+
+export interface BubblewrapOptions extends EngineOptions {
+  /** Default: `bwrap` in the system directories. */
+  readonly bwrapPath?: string;
+}
+
+/** Everything that is made once, at the first probe. */
+export interface Ready {
+  readonly bwrap: string;
+  readonly inherited: readonly number[];
+  readonly version: string;
+  readonly cgroups: CgroupHost;
+  readonly pipes: readonly SlotPipes[];
+  readonly probePipes: SlotPipes;
+  readonly shared: SharedArgs;
+  readonly filterPath: string;
+  readonly script: ScriptOptions;
+  readonly nodePath: string;
+  readonly changesUid: boolean;
+  readonly resources: DisposableStack;
+}
+
+/** A scratch directory with the sandbox's /etc, on the first file system that lets the launcher in it start. */
+async function scratchWithEtc(): Promise<Scratch> {
+  const places = scratchPlaces();
+  for (const place of places) {
+    const scratch = openScratch(place);
+    writeEtc(join(scratch.dir, ETC));
+    if ((await runTool(join(scratch.dir, ETC, basename(INSIDE.shell)), ["-c", ":"], 5_000)).ok) return scratch;
+    scratch[Symbol.dispose]();
+  }
+  const tried =
+    places.length === 0 ? "none that all users can reach" : `all of ${places.join(", ")} are mounted noexec`;
+  throw new EngineUnavailableError(
+    NAME,
+    `no directory for the launcher: ${tried}`,
+    "set TMPDIR to a directory that allows programs to be started",
+  );
+}
+
+/** @throws EngineUnavailableError when bwrap is missing, too old, or there is no filter for this processor. */
+export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
+  const found = await findBwrap(options.bwrapPath);
+  if (!("tool" in found)) throw new EngineUnavailableError(NAME, found.reason, found.fix);
+  const arch = seccompArch(process.arch);
+  if (arch === null)
+    throw new EngineUnavailableError(NAME, `no seccomp filter for processor ${process.arch}`, "use x86-64 or arm64");
+  const changesUid = process.getuid?.() === 0;
+  const script = await probeShell();
+  using stack = new DisposableStack();
+  const cgroups = stack.use(openCgroups());
+  const scratch = stack.use(await scratchWithEtc());
+  const etcDir = join(scratch.dir, ETC);
+  const filterPath = join(scratch.dir, "seccomp.bpf");
+  writeFileSync(filterPath, compileFilter({ arch }));
+  const pipeDir = join(scratch.dir, "pipes");
+  mkdirSync(pipeDir, { mode: 0o700 });
+  // The last pair is the probe's: it may run beside any slot.
+  const owner = (slot: number): number | undefined => (changesUid ? slotUid(slot % options.slots) : undefined);
+  const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner);
+  return {
+    bwrap: found.tool.path,
+    inherited: inheritedDescriptors(),
+    version: found.tool.version,
+    cgroups,
+    pipes,
+    probePipes: pipes.at(-1) as SlotPipes,
+    shared: sharedArgs(etcDir),
+    filterPath,
+    script: {
+      ...script,
+      spareProcesses: changesUid ? (cgroups.belts.pids ? 16 : 2) : null,
+      limitData: !cgroups.belts.memory,
+    },
+    nodePath: reachableNode(changesUid),
+    changesUid,
+    resources: stack.move(),
+  };
+}
