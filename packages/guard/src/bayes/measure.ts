@@ -12,19 +12,25 @@ const BLOCK = 16_384;
 /** ...that overlap by this many, so that no window is cut. */
 const OVERLAP = 1_024;
 
-/** What is measured on a text, in the order of a model's feature vector. */
+/**
+ * What is measured on a text, in the order of a model's feature vector. All are maxima or counts, none is a mean:
+ * harmless text around an attack must not dilute it. Each best window is there twice, once for short texts and once
+ * for long ones: the best of many windows looks worse than the best of one by chance alone, and in a long text a
+ * single bad sentence may be the attack. Between 40 and 320 tokens one passes into the other.
+ */
 export const FEATURES = [
-  "whole",
-  ...WINDOWS.map((size) => `best${size}` as const),
+  ...WINDOWS.map((size) => `short${size}` as const),
+  ...WINDOWS.map((size) => `long${size}` as const),
+  "long",
+  "length",
   "hidden",
-  "surpriseMax",
-  "surpriseMean",
-  "repetition",
+  "surprise",
   "capitals",
   ...TRICKS,
 ] as const;
 
-const HIDDEN = 1 + WINDOWS.length;
+const LONG = WINDOWS.length;
+const REST = LONG * 2;
 const TRICK_START = FEATURES.length - TRICKS.length;
 
 /** Where the stretch lies that looks most like an attack. */
@@ -60,19 +66,17 @@ export function createMeasure(normalise: Normalise, tables: MeasureTables): Meas
   const scan = createScanner(tables.settings, BLOCK);
   const surprise = createSurprise(tables.surprise);
   const features = new Float64Array(FEATURES.length);
+  const tops = new Float64Array(WINDOWS.length);
   const sums = new Float64Array(BLOCK + 2);
   const counts = new Float64Array(BLOCK + 2);
   let best: BestStretch = { text: "", via: [], start: 0, end: 0 };
   let bestScore = -Infinity;
 
-  const scoreOf = (sum: number, count: number): number => bias + sum / Math.sqrt(count + SHORT);
-
-  /** Scores one text, keeps the best windows in `features`, gives the score of the whole. */
-  const measureText = (text: string, via: readonly Trick[]): { whole: number; repetition: number } => {
+  /** Scores one text and keeps its best windows in `tops`; gives the score of the whole and its tokens. */
+  const measureText = (text: string, via: readonly Trick[]): { whole: number; tokens: number } => {
     let sum = 0;
     let count = 0;
     let tokens = 0;
-    let repeated = 0;
     for (let from = 0; ; from += BLOCK - OVERLAP) {
       const block = text.length <= BLOCK ? text : text.slice(from, from + BLOCK);
       const found = scan(block);
@@ -80,11 +84,10 @@ export function createMeasure(normalise: Normalise, tables: MeasureTables): Meas
       sum += sums[found.tokenCount] as number;
       count += counts[found.tokenCount] as number;
       tokens += found.tokenCount;
-      repeated += found.repeated;
       slide(found, block, via);
       if (from + BLOCK >= text.length) break;
     }
-    return { whole: scoreOf(sum, count), repetition: repeated / (tokens + 8) };
+    return { whole: bias + sum / Math.sqrt(count + SHORT), tokens };
   };
 
   /** Running sums of weights and of n-grams, by token. */
@@ -113,7 +116,7 @@ export function createMeasure(normalise: Normalise, tables: MeasureTables): Meas
         }
       }
       top += bias;
-      if (top > (features[1 + w] as number)) features[1 + w] = top;
+      if (top > (tops[w] as number)) tops[w] = top;
       if (w === 1 && top > bestScore) {
         bestScore = top;
         const last = at + size;
@@ -129,18 +132,22 @@ export function createMeasure(normalise: Normalise, tables: MeasureTables): Meas
 
   const measure = (input: string): Float64Array => {
     const { text, hidden, undone } = normalise(input);
-    features.fill(-20, 1, HIDDEN);
+    tops.fill(-20);
     bestScore = -Infinity;
-    const { whole, repetition } = measureText(text, []);
-    features[0] = whole;
+    const { tokens } = measureText(text, []);
     let worst = 0;
     for (const inside of hidden) worst = Math.max(worst, measureText(inside.text, inside.via).whole);
-    features[HIDDEN] = worst;
-    const { max, mean } = surprise(text);
-    features[HIDDEN + 1] = max;
-    features[HIDDEN + 2] = mean;
-    features[HIDDEN + 3] = repetition;
-    features[HIDDEN + 4] = capitals(input);
+    const length = Math.log2(Math.max(1, tokens / 40));
+    const long = Math.min(1, length / 3);
+    for (let w = 0; w < WINDOWS.length; w++) {
+      features[w] = (1 - long) * (tops[w] as number);
+      features[LONG + w] = long * (tops[w] as number);
+    }
+    features[REST] = long;
+    features[REST + 1] = length;
+    features[REST + 2] = worst;
+    features[REST + 3] = surprise(text);
+    features[REST + 4] = capitals(input);
     for (let i = 0; i < TRICKS.length; i++) features[TRICK_START + i] = Math.log1p(undone[TRICKS[i] as Trick]);
     return features;
   };

@@ -19,8 +19,6 @@ export interface Scan {
   tokenCount: number;
   /** For each n-gram where it starts and ends in the text; filled only when asked for. */
   spans: Int32Array;
-  /** Tokens that repeat one of the three before them. */
-  repeated: number;
 }
 
 const SPACE = 0;
@@ -84,7 +82,6 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
     tokenStarts: new Int32Array(maxLength + 1),
     tokenCount: 0,
     spans: new Int32Array(0),
-    repeated: 0,
   };
 
   return (text, withSpans = false) => {
@@ -93,7 +90,6 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
     const end = Math.min(text.length, maxLength);
     let count = 0;
     let tokens = 0;
-    let repeated = 0;
     // The last five characters, white space collapsed, and where they stood.
     let c1 = 32,
       c2 = 32,
@@ -105,10 +101,9 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
       p3 = 0,
       p4 = 0,
       p5 = 0;
-    // Hashes of the last three tokens and where they began.
+    // Hashes of the last two tokens and where they began.
     let w1 = 0,
-      w2 = 0,
-      w3 = 0;
+      w2 = 0;
     let s1 = 0,
       s2 = 0;
     let word = 0;
@@ -132,8 +127,6 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
             spans[(at + k) * 2 + 1] = i;
           }
         }
-        if (hash === w1 || hash === w2 || hash === w3) repeated++;
-        w3 = w2;
         w2 = w1;
         w1 = hash;
         s2 = s1;
@@ -201,7 +194,6 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
     if (tokens > 0) tokenEnds[tokens - 1] = count;
     scan.gramCount = count;
     scan.tokenCount = tokens;
-    scan.repeated = repeated;
     return scan;
   };
 }

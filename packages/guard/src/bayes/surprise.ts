@@ -23,14 +23,8 @@ export function signTable(): Uint8Array {
   return table;
 }
 
-/** Largest and mean surprise of a text, in bits per character. */
-export interface Surprise {
-  readonly max: number;
-  readonly mean: number;
-}
-
-/** Measures how unlike benign text a text is, character by character. */
-export type MeasureSurprise = (text: string) => Surprise;
+/** Largest mean surprise of any forty characters of a text, in bits per character. */
+export type MeasureSurprise = (text: string) => number;
 
 /** Measures with a table made by `trainSurprise`. */
 export function createSurprise(table: Uint8Array): MeasureSurprise {
@@ -56,8 +50,7 @@ export function createSurprise(table: Uint8Array): MeasureSurprise {
       count++;
       if (count >= SPAN && windowed > max) max = windowed;
     }
-    const mean = sum / STEPS / Math.max(count, 12);
-    return { max: count >= SPAN ? max / STEPS / SPAN : mean, mean };
+    return count >= SPAN ? max / STEPS / SPAN : sum / STEPS / Math.max(count, 12);
   };
 }
 

@@ -3,9 +3,11 @@ import type { Row } from "../data/row.ts";
 import type { Normalised } from "../normalise/types.ts";
 import type { Instance } from "./linear.ts";
 
-/** Tokens per stretch and from one stretch to the next. */
-const TOKENS = 60;
-const STRIDE = 30;
+/** Tokens per stretch and from one stretch to the next: paragraphs of any text, sentences of longer ones. */
+const SIZES = [
+  { tokens: 60, stride: 30, from: 0 },
+  { tokens: 20, stride: 20, from: 40 },
+] as const;
 /** What is read of one training text: about five pages. */
 export const MAX_TEXT = 16_384;
 
@@ -24,10 +26,13 @@ export function createCutter(settings: ScanSettings): Cut {
     for (const part of [text, ...hidden.map((inside) => inside.text)]) {
       const { grams, tokenEnds, tokenCount } = scan(part.slice(0, MAX_TEXT));
       const endOf = (tokens: number): number => (tokens === 0 ? 0 : (tokenEnds[tokens - 1] as number));
-      for (let from = 0; ; from += STRIDE) {
-        const to = from + TOKENS + STRIDE >= tokenCount ? tokenCount : from + TOKENS;
-        stretches.push(grams.slice(endOf(from), endOf(to)));
-        if (to === tokenCount) break;
+      for (const size of SIZES) {
+        if (tokenCount < size.from) continue;
+        for (let from = 0; ; from += size.stride) {
+          const to = from + size.tokens + size.stride >= tokenCount ? tokenCount : from + size.tokens;
+          stretches.push(grams.slice(endOf(from), endOf(to)));
+          if (to === tokenCount) break;
+        }
       }
     }
     const share = weight / (label === 1 ? stretches.length : Math.sqrt(stretches.length));

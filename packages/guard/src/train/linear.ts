@@ -143,15 +143,16 @@ function sumOf(weights: Float32Array, grams: Int32Array): number {
 }
 
 /**
- * Not every stretch of an attack attacks: an e-mail with one bad sentence is mostly an e-mail. Among the stretches
- * of one attack those count most that look most like one by now; their weights keep their sum.
+ * Not every stretch of an attack attacks: an e-mail with one bad sentence is mostly an e-mail. And of a harmless text
+ * the stretch that looks worst decides. So in both the stretches count most that by now look most like an attack;
+ * the weights of a text keep their sum.
  */
 function reweigh(instances: readonly Instance[], weights: Float32Array, bias: number): void {
   for (let from = 0; from < instances.length;) {
-    const { document, label } = instances[from] as Instance;
+    const { document } = instances[from] as Instance;
     let to = from + 1;
     while (to < instances.length && (instances[to] as Instance).document === document) to++;
-    if (label === 1 && to - from > 1) {
+    if (to - from > 1) {
       const group = instances.slice(from, to);
       const scores = group.map(({ grams }) => bias + sumOf(weights, grams) / Math.sqrt(grams.length + SHORT));
       const top = Math.max(...scores);

@@ -48,7 +48,7 @@ describe("near-duplicates", () => {
 
 describe("the split", () => {
   const rows = Array.from({ length: 400 }, (_, i) => ({
-    label: (i % 4 === 0 ? 1 : 0) as 0 | 1,
+    label: i % 4 === 0 ? (1 as const) : (0 as const),
     source: i % 2 === 0 ? "a" : "b",
     id: i,
   }));

@@ -10,6 +10,7 @@ import { nearDuplicateGroups } from "./duplicates.ts";
 import { createCutter, MAX_TEXT, rowWeights } from "./instances.ts";
 import { fitLinear, type Instance, type LinearOptions } from "./linear.ts";
 import { fitLogistic, type Logistic } from "./logistic.ts";
+import { padRows } from "./padding.ts";
 import { seededRandom } from "./random.ts";
 import { dealFolds } from "./split.ts";
 
@@ -54,6 +55,9 @@ export interface TrainReport {
   readonly heldOut: { readonly rocAuc: number; readonly recallAtBlock: number };
   readonly thresholds: Thresholds;
 }
+
+/** One padded text for so many rows. */
+const PAD_EVERY = 4;
 
 /** Steps of training, in order, for a progress bar. */
 export type OnStep = (done: number, total: number, what: string) => void;
@@ -103,6 +107,8 @@ export function trainBayes(
     return { settings, ...quantise(found), bias, surprise: trainSurprise(benign.filter((_, i) => keep(i))) };
   };
   const features: Float64Array[] = rows.map(() => new Float64Array());
+  // Long texts, made within each part so that no row helps to judge itself.
+  const long: { features: Float64Array; label: 0 | 1; weight: number }[] = [];
   for (let held = 0; held < folds; held++) {
     onStep(2 + held, steps, `holding out part ${held + 1} of ${folds}`);
     const measure = createMeasure(
@@ -112,11 +118,25 @@ export function trainBayes(
     rows.forEach(({ text }, i) => {
       if (fold[i] === held) features[i] = measure(text).slice();
     });
+    const inPart = (_: unknown, i: number): boolean => fold[i] === held;
+    const padded = padRows(rows.filter(inPart), weights.filter(inPart), PAD_EVERY, seededRandom(seed + held));
+    for (const { text, label, weight } of padded) long.push({ features: measure(text).slice(), label, weight });
   }
   onStep(2 + folds, steps, "learning from all");
-  const labels = rows.map(({ label }) => label);
-  const logistic = fitLogistic(features, labels, weights, ridge, FLOORS);
-  const combined = combination(logistic, features);
+  const all = [
+    ...rows.map(({ label }, i) => ({ features: features[i] as Float64Array, label, weight: weights[i] as number })),
+    ...long,
+  ];
+  const measured = all.map((each) => each.features);
+  const labels = all.map(({ label }) => label);
+  const logistic = fitLogistic(
+    measured,
+    labels,
+    all.map(({ weight }) => weight),
+    ridge,
+    FLOORS,
+  );
+  const combined = combination(logistic, measured);
   const scored = rows.map(({ label }, i) => ({ label, score: probability(combined, features[i] as Float64Array) }));
   const thresholds = chooseThresholds(scored, blockFpr, allowMiss);
   const model: BayesModel = { name, ...learn(() => true), features: [...FEATURES], ...combined, thresholds, origin };
@@ -132,9 +152,9 @@ export function trainBayes(
   };
 }
 
-/** What may not lower the probability: undone tricks and bad stretches. Style may do both. */
+/** What may not lower the probability: bad stretches and undone tricks. Style may do both. */
 const FLOORS = FEATURES.map((feature) =>
-  ["capitals", "surpriseMax", "surpriseMean", "repetition"].includes(feature) ? -Infinity : 0,
+  ["capitals", "surprise", "length", "long"].includes(feature) ? -Infinity : 0,
 );
 
 type Combination = Pick<BayesModel, "coefficients" | "low" | "high" | "offset">;
