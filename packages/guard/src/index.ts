@@ -1,6 +1,7 @@
+export { loadShippedModel, shippedModelPath } from "./bayes/shipped.ts";
 export { type BayesStage, createBayesStage } from "./bayes/stage.ts";
 export type { BayesModel, Thresholds } from "./bayes/model.ts";
-export { decodeModel, encodeModel, loadModel, ModelFileError } from "./bayes/model-file.ts";
+export { decodeModel, encodeModel, loadModel, ModelFileError, modelHash } from "./bayes/model-file.ts";
 export { loadRows, readCsv, readJsonl, readRows, type ReadItem } from "./data/read.ts";
 export type { BadLine, Row } from "./data/row.ts";
 export { createNormaliser, MAX_DEPTH, MAX_HIDDEN, type Normalise } from "./normalise/normalise.ts";
@@ -30,3 +31,4 @@ export type {
 export { nearDuplicateGroups } from "./train/duplicates.ts";
 export { dealFolds, splitRows } from "./train/split.ts";
 export { type Balance } from "./train/balance.ts";
+export { generate, type GeneratedRow, type GenerateOptions } from "./generator/index.ts";

@@ -66,8 +66,8 @@ describe("measures", () => {
     expect([0, 0.199, 0.2, 0.899, 0.9, 1].map((score) => decide(score, thresholds))).toEqual([
       "allow",
       "allow",
-      "next",
-      "next",
+      "flag",
+      "flag",
       "block",
       "block",
     ]);

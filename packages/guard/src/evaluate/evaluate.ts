@@ -63,7 +63,7 @@ export async function evaluate(
     thresholds,
     ...headline(main, resamples, seed),
     atBlock: atThreshold(main, blockFrom),
-    decidedShare: main.filter(({ decision }) => decision !== "next").length / main.length,
+    decidedShare: main.filter(({ decision }) => decision !== "flag").length / main.length,
     ...calibrationOf(main),
     brierScore: main.reduce((sum, { score, label }) => sum + (score - label) ** 2, 0) / main.length,
     roc: rocPoints(main),
@@ -91,7 +91,7 @@ export async function evaluate(
 /** What the thresholds make of a probability. */
 export function decide(probability: number, { allowBelow, blockFrom }: Thresholds): Decision {
   if (probability >= blockFrom) return "block";
-  return probability < allowBelow ? "allow" : "next";
+  return probability < allowBelow ? "allow" : "flag";
 }
 
 function atThreshold(rows: readonly ScoredRow[], threshold: number): AtThreshold {
@@ -180,7 +180,7 @@ function linesBy(rows: readonly ScoredRow[], nameOf: (row: ScoredRow) => string)
         others: count(0),
         attacksBlocked: count(1, true),
         othersBlocked: count(0, true),
-        undecided: inside.filter(({ decision }) => decision === "next").length,
+        undecided: inside.filter(({ decision }) => decision === "flag").length,
       };
     })
     .sort((a, b) => b.attacks - a.attacks || b.others - a.others);

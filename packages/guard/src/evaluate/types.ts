@@ -2,8 +2,8 @@ import type { Thresholds } from "../bayes/model.ts";
 import type { Row } from "../data/row.ts";
 import type { Evidence } from "../stage.ts";
 
-/** What a stage decides alone: pass, block, or ask the next stage. */
-export type Decision = "allow" | "next" | "block";
+/** Pass, block, or neither: then the next stage decides, and where there is none the text passes with a flag. */
+export type Decision = "allow" | "flag" | "block";
 
 /** One row with its score. */
 export interface ScoredRow extends Row {
@@ -51,7 +51,7 @@ export interface SourceLine {
   /** Blocked at the threshold of the model. */
   readonly attacksBlocked: number;
   readonly othersBlocked: number;
-  /** Neither allowed nor blocked: the next stage decides. */
+  /** Neither allowed nor blocked: for the next stage. */
   readonly undecided: number;
 }
 

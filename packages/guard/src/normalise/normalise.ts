@@ -3,6 +3,7 @@ import { resolveEscapes } from "./escapes.ts";
 import { fold } from "./fold.ts";
 import { buildLookalikes } from "./homoglyphs.ts";
 import { unleet, unspace } from "./letters.ts";
+import { createLook } from "./look.ts";
 import { type Hidden, type Normalised, nothingUndone, type Trick, type Undone } from "./types.ts";
 
 /** How deep encodings may be nested; the innermost ones stay encoded. */
@@ -18,6 +19,7 @@ export type Normalise = (text: string) => Normalised;
 /** Builds a normaliser, with its tables. */
 export function createNormaliser(): Normalise {
   const lookalikes = buildLookalikes();
+  const look = createLook();
   const turned = buildTurnedWords();
   const filter = turnedFilter(turned);
 
@@ -35,8 +37,12 @@ export function createNormaliser(): Normalise {
       if (/[%&\\]|U\+/.test(text)) text = resolveEscapes(text, undone);
       if (text === before) break;
     }
-    inside.push(...base64Texts(text), ...hexTexts(text));
-    text = unspace(unleet(text.toLowerCase(), undone), undone);
+    const signs = look(text);
+    if (signs.base64) inside.push(...base64Texts(text));
+    if (signs.hex) inside.push(...hexTexts(text));
+    text = text.toLowerCase();
+    if (signs.leetspeak) text = unleet(text, undone);
+    if (signs.spaced) text = unspace(text, undone);
     inside.push(...turnedTexts(text, turned, filter));
     return text;
   };

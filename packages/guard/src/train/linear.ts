@@ -105,6 +105,10 @@ function refine(
   const weights = ratios.map((ratio) => ratio * prior);
   const squares = new Float32Array(weights.length).fill(1e-4);
   const order = Uint32Array.from(instances, (_, index) => index);
+  const mean = new Float32Array(weights.length);
+  let meanBias = 0;
+  if (epochs === 0) return { weights, bias: 0 };
+  const averaged = Math.ceil(epochs / 2);
   let bias = 0;
   let biasSquares = 1e-4;
   for (let epoch = 0; epoch < epochs; epoch++) {
@@ -132,8 +136,13 @@ function refine(
       biasSquares += slope * slope;
       bias -= (rate * slope) / Math.sqrt(biasSquares);
     }
+    // The mean over the second half of the passes varies less from order to order than the last pass.
+    if (epoch >= epochs - averaged) {
+      for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] as number) + (weights[i] as number) / averaged;
+      meanBias += bias / averaged;
+    }
   }
-  return { weights, bias };
+  return { weights: mean, bias: meanBias };
 }
 
 function sumOf(weights: Float32Array, grams: Int32Array): number {
