@@ -34,8 +34,9 @@ export function describe(error: unknown): Described {
   if (error instanceof CliProblem) return { message: error.message, next: error.next };
   if (!(error instanceof Error)) return { message: String(error), next: null };
   const { code, path, fix } = error as { code?: unknown; path?: unknown; fix?: unknown };
-  if (typeof code === "string" && typeof path === "string") {
-    const known = SYSTEM_ERRORS[code]?.(path);
+  // Node does not say which path where it was opened before, as for a directory that is read like a file.
+  if (typeof code === "string" && (typeof path === "string" || code === "EISDIR")) {
+    const known = SYSTEM_ERRORS[code]?.(typeof path === "string" ? path : "that");
     if (known !== undefined) return known;
   }
   if (typeof fix === "string") return { message: error.message, next: fix };

@@ -131,6 +131,7 @@ describe("exit codes", () => {
       /engine subprocess does not work here: .*no isolation\nnext: set CRUCIBLE_ALLOW_UNSAFE=1/,
     ],
     [["run", "--limit", "memoryBytes=900GiB", "main.py"], /the maximum here is .*\nnext: change limits\.memoryBytes/],
+    [["run", "."], /no extension|that is a directory\nnext: name a file in it\n$/],
     [["run"], /missing required argument 'file'\nnext: see crucible run --help/],
   ] as const)("%j is our own failure: 125 and two lines", async (args, message) => {
     await program("main.py", "print(1)\n");
