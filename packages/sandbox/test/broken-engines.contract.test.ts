@@ -6,7 +6,7 @@ import { createBubblewrapEngine } from "../src/bubblewrap/engine.ts";
 import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { CONTRACT_CHECKS, engineContractControl } from "../src/testing/index.ts";
-import { removeTree } from "../src/testing/host/remove-tree.ts";
+import { removeTree } from "../src/process/remove-tree.ts";
 import type { Engine, Limits } from "../src/types.ts";
 import { createNaiveEngine } from "./naive-engine.ts";
 

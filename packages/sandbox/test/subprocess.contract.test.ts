@@ -3,6 +3,7 @@ import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createSubprocessEngine } from "../src/subprocess/engine.ts";
 import { engineContract, engineContractControl } from "../src/testing/index.ts";
 import type { Engine } from "../src/types.ts";
+import { QUIET_SIGNALS } from "./quiet-signals.ts";
 
 const languages = await detectLanguages(["python", "bash", "c"]);
 const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
@@ -19,6 +20,7 @@ engineContract({
     except: {
       "outcomes.disk-exceeded-cwd": noDiskLimit,
       "outcomes.disk-exceeded-tmp": noDiskLimit,
+      ...QUIET_SIGNALS,
       "outcomes.compile-reads-host": "level none isolates nothing",
     },
   },

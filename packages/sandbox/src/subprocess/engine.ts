@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
@@ -8,6 +8,7 @@ import type { ScriptOptions } from "../launcher/script.ts";
 import { probeShell, SHELL } from "../launcher/shell.ts";
 import { createSlotPipes } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
+import { removeTree } from "../process/remove-tree.ts";
 import { openScratch, scratchPlaces } from "../process/scratch.ts";
 import { startChild } from "../process/spawn.ts";
 import type { ChildFd } from "../process/spawn.ts";
@@ -146,7 +147,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
       stdout.ours.destroy();
       stderr.ours.destroy();
       await endAll(endGroup, group);
-      rmSync(base, { recursive: true, force: true, maxRetries: 3 });
+      await removeTree(base);
     }
   };
 

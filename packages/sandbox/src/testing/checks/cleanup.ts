@@ -7,7 +7,7 @@ import type { Engine } from "../../types.ts";
 import { type Check, checksOf } from "../check.ts";
 import { leftovers, openDescriptors, settle, takeSnapshot } from "../host/leftovers.ts";
 import { findMarked, newMarker } from "../host/marked-process.ts";
-import { removeTree } from "../host/remove-tree.ts";
+import { removeTree } from "../../process/remove-tree.ts";
 import { assertExit, bash, c, code, python } from "../programs.ts";
 
 /** Long enough for a busy host to reap and close; what is still there then stays there. */

@@ -8,7 +8,10 @@ async function open(directory: string): Promise<void> {
   await Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => open(join(directory, entry.name))));
 }
 
-/** Removes a directory with everything in it, also where a program took its own permissions away. */
+/**
+ * Removes a directory with everything in it, also where a program took its own permissions away. Only for
+ * places where no program can be running any more: between the look and the removal a link could be planted.
+ */
 export async function removeTree(directory: string): Promise<void> {
   // A program may have put a link in its place: then the link goes, and what it points at stays.
   if ((await lstat(directory)).isDirectory()) await open(directory);
