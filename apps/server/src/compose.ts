@@ -17,6 +17,7 @@ import { createCatalogReader } from "./store/catalog-reader.ts";
 import { openDatabase, type Database } from "./store/database.ts";
 import { DatabaseUnreachableError, isDatabaseLost } from "./store/errors.ts";
 import { migrate } from "./store/migrate.ts";
+import { createRecentRuns, readingRecent } from "./store/recent-runs.ts";
 import { createRunReader, readEvents } from "./store/run-reader.ts";
 import type { Announce } from "./store/run-writer.ts";
 import type { KeyReader, RunReader } from "./store/types.ts";
@@ -74,7 +75,8 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
     ? undo.use(overrides.executor ?? (await createChildExecutor(executorOptions(config, log))))
     : null;
   const catalog = executor === null ? createCatalogReader(database, config.leaseMs) : () => executor.catalog();
-  const reader = createRunReader(database);
+  const recent = createRecentRuns();
+  const reader = readingRecent(createRunReader(database), recent);
   const metrics = createServerMetrics({
     queueDepth: reader.queueDepth,
     engines: async () => (await catalog()).engines,
@@ -93,7 +95,18 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
   const worker =
     executor === null
       ? null
-      : createWorker({ id, database, queue, announce, executor, bus, metrics, log, settings: workerSettings(config) });
+      : createWorker({
+          id,
+          database,
+          queue,
+          announce,
+          executor,
+          recent,
+          bus,
+          metrics,
+          log,
+          settings: workerSettings(config),
+        });
   if (worker !== null) undo.defer(() => worker.stop(config.drainMs));
 
   const resources = undo.move();

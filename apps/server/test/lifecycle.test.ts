@@ -46,6 +46,23 @@ describe.each(KINDS)("on %s", (kind) => {
     expect(await server.reader.queueDepth()).toBe(0);
   });
 
+  test("a run reads the same from memory and from the database", async () => {
+    const place = await databases.create();
+    const config = testConfig(place.dataDir, place.env);
+    const first = await startComposed(config);
+    const input = {
+      code: "hello",
+      labels: { b: "2", a: "1" },
+      priority: 3,
+      isolation: { atLeast: "namespace" as const },
+    };
+    const run = await first.submit.submitRun(request(input));
+    const remembered = await untilFinished(first, run.id);
+    await first.close();
+    await using second = await startComposed(config);
+    expect(await second.reader.getRun(run.id)).toEqual(remembered);
+  });
+
   test("bytes of every kind come back as they went in", async () => {
     await using server = await start();
     const nul = "a\0b\u0000\u{1F600}\uFEFFc";

@@ -6,7 +6,7 @@ export interface BusMessage {
   readonly event: RunEvent;
 }
 
-/** Fan-out to live listeners. In-process when embedded; Redis later. Delivery is best effort: the table is the truth. */
+/** Fan-out to live listeners. In-process when embedded; Redis later. Delivery is best effort: the table is the truth, and `seq` the order when several processes take part. */
 export interface EventBus {
   publish(message: BusMessage): void;
   /**

@@ -1,5 +1,6 @@
 import type { Outcome, Run, RunSummary } from "@crucible/contract";
 import type { Selectable } from "kysely";
+import type { ClaimedRun, FinishedAttempt } from "./run-writer.ts";
 import type { RunsTable } from "./schema.ts";
 
 /** Columns of a run without the large ones. */
@@ -40,6 +41,24 @@ export function rowToSummary(row: SummaryRow): RunSummary {
             isolation: row.isolation_level,
             wallMs: row.wall_ms ?? 0,
           },
+  };
+}
+
+/** The run that a claim and its stored end make, as reading its row would give it. */
+export function finishedRun(run: ClaimedRun, end: FinishedAttempt): Run {
+  const { request } = run;
+  return {
+    id: run.id,
+    status: "finished",
+    language: run.language,
+    isolation: request.isolation ?? null,
+    priority: request.priority,
+    labels: request.labels,
+    attempt: run.attempt,
+    createdAt: run.createdAt.toISOString(),
+    startedAt: run.startedAt.toISOString(),
+    finishedAt: end.finishedAt.toISOString(),
+    outcome: end.outcome,
   };
 }
 

@@ -21,6 +21,7 @@ export interface ClaimedRun {
   readonly language: string;
   readonly request: RunRequest;
   readonly createdAt: Date;
+  readonly startedAt: Date;
   readonly cancelRequested: boolean;
 }
 
@@ -77,6 +78,7 @@ export async function claimRuns(
     language: row.language,
     request: JSON.parse(row.request) as RunRequest,
     createdAt: row.created_at,
+    startedAt,
     cancelRequested: row.cancel_requested,
   }));
 }

@@ -5,10 +5,13 @@ import type { Metrics } from "../metrics-types.ts";
 import { createBatch } from "../queue/batch.ts";
 import { emptyOutcome } from "../empty-outcome.ts";
 import { isDatabaseLost, retryingConflicts } from "../store/errors.ts";
-import type { FinishedAttempt } from "../store/run-writer.ts";
+import type { RecentRuns } from "../store/recent-runs.ts";
+import { finishedRun } from "../store/rows.ts";
+import type { ClaimedRun, FinishedAttempt } from "../store/run-writer.ts";
 import { finish, type Place } from "./transitions.ts";
 
 export interface OutcomeStoreDeps extends Place {
+  readonly recent: RecentRuns;
   readonly bus: EventBus;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -20,9 +23,14 @@ export interface OutcomeStore {
    * Resolves when it is stored (true) or turned out not to count any more (false). Whoever waits keeps its
    * slot, so no more outcomes wait than there are slots.
    */
-  store(attempt: FinishedAttempt): Promise<boolean>;
+  store(run: ClaimedRun, attempt: FinishedAttempt): Promise<boolean>;
   /** Tries nothing again from now on: what cannot be stored rejects. */
   giveUp(): void;
+}
+
+interface End {
+  readonly run: ClaimedRun;
+  readonly attempt: FinishedAttempt;
 }
 
 /** A database that answers and refuses an outcome this often will not take it. */
@@ -33,25 +41,32 @@ const RETRY_FIRST_MS = 50;
 const RETRY_AT_MOST_MS = 2_000;
 
 export function createOutcomeStore(deps: OutcomeStoreDeps): OutcomeStore {
-  const { bus, metrics, log } = deps;
+  const { bus, metrics, log, recent } = deps;
   const givenUp = new AbortController();
   let waiting = 0;
 
-  const storeNow = async (attempts: readonly FinishedAttempt[]): Promise<boolean[]> => {
-    const { ids, events } = await retryingConflicts(() => finish(deps, attempts));
+  const storeNow = async (ends: readonly End[]): Promise<boolean[]> => {
+    const { ids, events } = await retryingConflicts(() =>
+      finish(
+        deps,
+        ends.map((end) => end.attempt),
+      ),
+    );
+    // Who is told of the end reads the run: it must be there first.
+    for (const { run, attempt } of ends) if (ids.has(run.id)) recent.remember(finishedRun(run, attempt));
     for (const event of events) bus.publish(event);
-    return attempts.map((attempt) => ids.has(attempt.id));
+    return ends.map(({ run }) => ids.has(run.id));
   };
 
-  const storeBatch = createBatch<FinishedAttempt, boolean | { readonly error: unknown }>(async (attempts) => {
+  const storeBatch = createBatch<End, boolean | { readonly error: unknown }>(async (ends) => {
     try {
-      return await storeNow(attempts);
+      return await storeNow(ends);
     } catch (error) {
-      if (attempts.length === 1 || isDatabaseLost(error)) return attempts.map(() => ({ error }));
+      if (ends.length === 1 || isDatabaseLost(error)) return ends.map(() => ({ error }));
       // One that the database refuses must not keep the others out.
       return Promise.all(
-        attempts.map((attempt) =>
-          storeNow([attempt]).then(
+        ends.map((end) =>
+          storeNow([end]).then(
             (stored) => stored[0] === true,
             (cause: unknown) => ({ error: cause }),
           ),
@@ -68,11 +83,11 @@ export function createOutcomeStore(deps: OutcomeStoreDeps): OutcomeStore {
   };
 
   return {
-    store: async (attempt) => {
+    store: async (run, attempt) => {
       let toStore = attempt;
       let refused = 0;
       for (let ms = RETRY_FIRST_MS; ; ms = Math.min(ms * 2, RETRY_AT_MOST_MS)) {
-        const result = await storeBatch(toStore);
+        const result = await storeBatch({ run, attempt: toStore });
         if (typeof result === "boolean") return result;
         const { error } = result;
         if (givenUp.signal.aborted) throw error;

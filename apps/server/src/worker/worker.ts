@@ -6,6 +6,7 @@ import type { Executor } from "../executor/types.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics-types.ts";
 import { retryingConflicts } from "../store/errors.ts";
+import type { RecentRuns } from "../store/recent-runs.ts";
 import type { AppendedEvent, ClaimedRun } from "../store/run-writer.ts";
 import { createOutcomeStore } from "./outcome-store.ts";
 import { createRegistration } from "./registration.ts";
@@ -30,6 +31,8 @@ export interface WorkerDeps extends Place {
   /** Names this worker in the database; never used twice. */
   readonly id: string;
   readonly executor: Executor;
+  /** Where finished runs are kept for who reads them next. */
+  readonly recent: RecentRuns;
   readonly bus: EventBus;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -104,7 +107,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     try {
       const outcome = await execute(run, abort.signal);
       if (held.get(run.id)?.givenBack === true) return;
-      const stored = await outcomes.store({ id: run.id, attempt: run.attempt, finishedAt: new Date(), outcome });
+      const stored = await outcomes.store(run, { id: run.id, attempt: run.attempt, finishedAt: new Date(), outcome });
       if (!stored) {
         log.warn(
           { runId: run.id, attempt: run.attempt },
