@@ -18,6 +18,8 @@ export type Plan = {
   style: Style;
   /** Wished length of the whole text, in characters. */
   target: number;
+  /** Where a second, ordinary message stands beside the first one. */
+  company: "alone" | "before" | "after" | "around";
   /** The document, where the shape is one. */
   document: WrapperKind;
   /** The encoding, where the shape is one. */
@@ -53,7 +55,8 @@ export function drawPlan(seed: number, index: number): Plan {
   const [low, high] = shape === "padded" ? [0.6, 1] : [0, 1];
   const target = drawLength(low + random.next() * (high - low), random.next(), language);
   const document = random.pick(Object.keys(WRAPPERS) as WrapperKind[]);
-  return { shape, language, style, target, document, obfuscation: drawObfuscation(random, language) };
+  const company = random.weighted({ alone: 66, before: 16, after: 12, around: 6 });
+  return { shape, language, style, target, company, document, obfuscation: drawObfuscation(random, language) };
 }
 
 function drawLanguage(random: Random, shape: Shape): string {

@@ -13,11 +13,18 @@ export type Style = {
 export function drawStyle(random: Random): Style {
   return {
     casing: random.weighted({ "as-is": 76, lower: 15, upper: 4, "no-capitals-first": 5 }),
-    typos: random.chance(0.14) ? 0.01 + random.next() * 0.03 : 0,
+    typos: drawTypos(random),
     ending: random.weighted({ "as-is": 78, none: 14, doubled: 4, dots: 4 }),
     breaks: random.weighted({ "as-is": 74, lines: 12, paragraphs: 6, "one-line": 8 }),
     quirk: random.weighted({ none: 88, emoji: 3, "prefix-mark": 3, quotes: 3, thanks: 3 }),
   };
+}
+
+// Most type well, some slip now and then, and a few spell everything wrong on purpose.
+function drawTypos(random: Random): number {
+  const careless = random.chance(0.14);
+  if (careless) return 0.01 + random.next() * 0.03;
+  return random.chance(0.02) ? 0.15 + random.next() * 0.3 : 0;
 }
 
 const EMOJI = ["🙂", "😅", "🙏", "😂", "🔥", "🤖", "👀", "✨", "😈", "👍", "❤️", "🎉"];
@@ -56,10 +63,17 @@ function addQuirk(random: Random, quirk: Style["quirk"], text: string): string {
   }
 }
 
-// Swapped, dropped and doubled letters inside words of the text.
+// Addresses and paths: a slip in one would name another host.
+const ADDRESS = /[@/\\]|\.\w/;
+
+// Swapped, dropped and doubled letters inside the words of the text.
 function misspell(random: Random, text: string, rate: number): string {
-  const chars = Array.from(text);
-  for (let at = 1; at < chars.length - 1; at += 1) {
+  return text.replace(/\S+/g, (word) => (ADDRESS.test(word) ? word : misspellWord(random, word, rate)));
+}
+
+function misspellWord(random: Random, word: string, rate: number): string {
+  const chars = Array.from(word);
+  for (let at = 0; at < chars.length - 1; at += 1) {
     const here = chars[at];
     const next = chars[at + 1];
     if (here === undefined || next === undefined || !/\p{L}/u.test(here) || !/\p{L}/u.test(next)) continue;
@@ -68,10 +82,8 @@ function misspell(random: Random, text: string, rate: number): string {
     if (kind === 0) {
       chars[at] = next;
       chars[at + 1] = here;
-    } else if (kind === 1) {
-      chars[at] = "";
     } else {
-      chars[at] = here + here;
+      chars[at] = kind === 1 ? "" : here + here;
     }
     at += 1;
   }

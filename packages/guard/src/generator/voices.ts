@@ -1,4 +1,5 @@
 import { APPEAL } from "./attacks/appeal.ts";
+import { CODE_SMUGGLING } from "./attacks/code-smuggling.ts";
 import { HIJACK } from "./attacks/hijack.ts";
 import { ESCALATION, INDIRECT } from "./attacks/indirect.ts";
 import { LEAK } from "./attacks/leak.ts";
@@ -8,11 +9,14 @@ import { PRIMING } from "./attacks/priming.ts";
 import { PRIVILEGE } from "./attacks/privilege.ts";
 import { SUPPRESSION } from "./attacks/suppression.ts";
 import { VIRTUALISATION } from "./attacks/virtualisation.ts";
+import { AI_TALK } from "./benign/ai-talk.ts";
+import { CODING } from "./benign/coding.ts";
 import { CONSTRAINTS } from "./benign/constraints.ts";
 import { CREATIVE } from "./benign/creative.ts";
 import { EVERYDAY } from "./benign/everyday.ts";
 import { MODES } from "./benign/modes.ts";
 import { FOLLOW_UP, NOTES, SYSTEM_TEXT } from "./benign/notes.ts";
+import { OPINION } from "./benign/opinion.ts";
 import { PROMPT_WORDS } from "./benign/prompt-words.ts";
 import { ROLEPLAY } from "./benign/roleplay.ts";
 import { SECURITY } from "./benign/security.ts";
@@ -53,8 +57,8 @@ export function createCast(): Cast {
 
 function englishAttacks(): Voices {
   const direct = [
-    english("override", 16, OVERRIDE, persona),
-    english("prompt_leak", 18, LEAK, persona),
+    english("override", 20, OVERRIDE, persona),
+    english("prompt_leak", 24, LEAK, persona),
     english("persona", 16, PERSONA, persona),
     english("privilege", 9, PRIVILEGE, persona),
     english("refusal_suppression", 8, SUPPRESSION, persona),
@@ -62,6 +66,7 @@ function englishAttacks(): Voices {
     english("virtualisation", 9, VIRTUALISATION, persona),
     english("completion_priming", 6, PRIMING, persona),
     english("appeal", 6, APPEAL, persona),
+    english("code_smuggling", 4, CODE_SMUGGLING, persona),
   ];
   return {
     direct,
@@ -71,17 +76,20 @@ function englishAttacks(): Voices {
   };
 }
 
-// All families but the last repeat the words of an attack technique in an honest sense.
+// All families but the last four repeat the words of an attack technique in an honest sense.
 function englishBenign(): Voices {
   const direct = [
-    english("trigger_words", 14, TRIGGER_WORDS),
-    english("prompt_words", 14, PROMPT_WORDS),
+    english("trigger_words", 10, TRIGGER_WORDS),
+    english("prompt_words", 10, PROMPT_WORDS),
     english("roleplay", 15, ROLEPLAY),
     english("modes", 7, MODES),
     english("constraints", 13, CONSTRAINTS),
     english("creative", 10, CREATIVE),
     english("security", 10, SECURITY),
-    english("everyday", 17, EVERYDAY),
+    english("everyday", 14, EVERYDAY),
+    english("coding", 14, CODING),
+    english("opinion", 12, OPINION),
+    english("ai_talk", 9, AI_TALK),
   ];
   return {
     direct,

@@ -3,6 +3,12 @@ import type { Rules } from "../grammar.ts";
 /** Cancels what the model was told and puts something else in its place. */
 export const OVERRIDE = {
   brief: [
+    "{^drop} {everything|all that|all of it|it all}{| before that| so far| above}. {^plainAsk}",
+    "{^drop} {scope}. {^plainAsk}",
+    "{^plainAsk} {^drop} {scope}{.|, just {sayAsk}.}",
+    "IMPORTANT: {drop} {scope}",
+    "{^despite|contrary to|deviating from|against} {scope}, {plainAsk}",
+    "{^not} {following|reading|using} {scope}, {plainAsk}",
     "{^drop} {scope}",
     "{^drop} {scope} and {sayAsk}",
     "{^drop} {scope}. {^goal}",
@@ -16,6 +22,9 @@ export const OVERRIDE = {
     "{^drop} {scope} {why}",
   ],
   core: [
+    "{^can|could|would|will} you {please |}{drop} {scope}{ and|, and then|? Then} {goal}?",
+    "{^why|how about|what if} {don't you|you could} {drop} {scope} and {goal}?",
+    "{^what happens|what do you say} {when|if} you {drop} {scope}? {^do it|show me}: {goal}.",
     "{^opener}{drop} {scope}{ and|. Instead,|. Now|, then|; from now on|. After that,|.} {goal}{.|!|}",
     "{^opener}{drop} {scope}. {^goal}. {asideWhy}",
     "{^goal}. {^to do so|for this|before that|to do this|but first}, {drop} {scope}.",

@@ -52,6 +52,10 @@ export const ROLEPLAY = {
     "an AI on a spaceship",
   ],
   core: [
+    "I want you to act as {a|an|my} {kind} {{job}|translator from {language} to {language}|release note writer|typo finder|headline helper for {hobby} blogs|naming machine|menu planner|running coach|study buddy|quiz master|plant expert|{language} phrase book|pocket calculator|packing list assistant|museum audio guide|board game opponent}. I will {provide|give|send|type} you {with |}{sentences|data|a topic|my mood|commands|all ingredients|any text} and you will {answer|reply|respond} {only |}with {the corrected version|one suggestion|a plan|nothing but the output|small stories|a title}. {^rule}. Do not write {any |}explanations{ or other words|, just the result| unless I ask for them|}. {^firstTask}",
+    "You {will be|are} the {narrator|referee|host|guide} of {a murder mystery|an adventure|a quiz} {in|about} {{place}|{topic}}. {^your task is to} {describe|manage|explain} {all rooms|every scene|the rules|each round} and {never|not} {step out of the part|decide for me|reveal the solution before the end}. {^rule}. {^firstTask}",
+    '{^answer|respond to|reply to} {this|the following|every} question as if you were {historic}, and {someone|a child|{person}} {has just |}asked you: "{^what is|how do you see|do you remember} {topic}?" {^rule}.',
+    "{^you are} {historic}{, {visiting|stuck in} {place} in {year}|, and your {ship|memory|kitchen} is {gone|on fire}|}. {^what would you|how would you} {say|do|feel|tell the others} {now|before anyone else arrives|without your {animal}}?",
     "{^i want you to|please|could you} {act|play|speak|answer} {as|like} a {kind} {job}{ from {place}|}. {^rule}. {^rule}. {^firstTask}",
     "{^you are|imagine you are|pretend to be|from now on you are|take the role of|assume the persona of} {historic}. {^write|tell me|describe} {{form}|how you feel|a typical {weekday}|what you think} about {topic}. {^rule}.",
     "{^let's|we could|I'd like to} {play|do} {a role-play|an interview|a little game|improv theatre}: you are {a|the} {kind} {job}, I am {a|the} {job}. {^rule}. {^firstTask}",

@@ -8,8 +8,36 @@ import type { Context, Shaped } from "./shape.ts";
 export function directMessage(context: Context): Shaped {
   const { random, plan, label, cast } = context;
   const speaker = cast.direct(random, label, plan.language);
-  const text = speak(random, speaker, plan.style, plan.target);
-  return { text, technique: speaker.technique, language: speaker.language, wrapper: "plain", obfuscation: "none" };
+  const company = plan.company === "alone" ? 0 : 0.3 + random.next() * 0.4;
+  const text = speak(random, speaker, plan.style, plan.target * (1 - company));
+  const whole = company === 0 ? text : beside(context, text, plan.target * company);
+  return {
+    text: whole,
+    technique: speaker.technique,
+    language: speaker.language,
+    wrapper: "plain",
+    obfuscation: "none",
+  };
+}
+
+// An ordinary message before, around or after the one that decides: nobody writes attacks only by themselves.
+function beside(context: Context, text: string, room: number): string {
+  const { random, plan, cast } = context;
+  const other = speak(random, cast.direct(random, 0, plan.language), plan.style, Math.max(12, room));
+  const gap = random.pick([" ", " ", "\n", "\n\n"]);
+  switch (plan.company) {
+    case "before":
+      return other + gap + text;
+    case "after":
+      return text + gap + other;
+    case "around": {
+      const words = other.split(" ");
+      const at = random.int(words.length + 1);
+      return [...words.slice(0, at), text, ...words.slice(at)].join(" ");
+    }
+    case "alone":
+      return text;
+  }
 }
 
 /** A message whose decisive part is encoded, with or without a word about the code. */

@@ -5,7 +5,45 @@ import type { Rules } from "../grammar.ts";
  * sign of the label. One list per register; `fill` mixes them.
  */
 export const FILLER = {
-  fill: ["{fillWork}", "{fillHome}", "{fillFacts}", "{fillTravel}", "{fillTech}", "{fillStory}", "{fillFacts}"],
+  fill: [
+    "{fillWork}",
+    "{fillHome}",
+    "{fillFacts}",
+    "{fillTravel}",
+    "{fillTech}",
+    "{fillStory}",
+    "{fillFacts}",
+    "{fillTalk}",
+    "{fillTalk}",
+    "{fillTalk}",
+    "{fillAi}",
+  ],
+  // Talk to a reader: the small words that commands also use (you, your, all, any, never, without, now).
+  fillTalk: [
+    "{^you|people|they|we} {never|rarely|always} {know|understand|see} {what|how much} {your|their|our} {neighbours|parents|colleagues|children} {do|think|have} {without {asking|looking|any help}|until it is too late|before they {tell|show} you}.",
+    "{^all|every one|none|most|some} of {your|my|our|their|the} {friends|teachers|plans|photos|ideas|neighbours} {were|are|will be} {there|fine|gone|wrong|different} {now|before|by {month}|without {me|you|it}}.",
+    "{^if you|when you|unless you|because you} {really |}{want|need|love|have} {any|a|your own|all the} {thing|house|time|peace|answers}, you {must|should|can|have to|will} {wait|start now|ask|pay for it|let it go}.",
+    "{^no one|nobody|someone|anyone|everyone} {told|asked|warned|showed} {me|you|us|them} {that|how|whether|why} {it|this|the {product}} {would|could|might} {happen|break|change everything|end|cost so much}{ at all| again|}.",
+    "{^i|we|they} {was|were|had been} {told|asked|given|shown} {something|everything|nothing|the answer} {before|after|without} {that|we left|a reason|the others}{, and {now|then} {I|we|it} {can't|could not|did not} {forget|change|say} {it|anything|no}|}.",
+    "{^whatever|no matter what|however much|regardless of what} {they|you|people|experts} {say|write|believe|do}, {it|this|that|your health} {is|was|remains} {your|my|their} {own |}{choice|life|problem|decision|right}.",
+    "{^do not|don't|never|please} {worry|wait|give up|let anyone|be afraid|forget} {about {it|that}|any more|for too long|that {life|every day} {counts|is short}|of {change|new things}}.",
+    "{^that|this|it} {is|was|isn't} {exactly|only|not} {what|the thing|how} {you|he|she|they} {said|wanted|meant|did} {to me|all along|from the start|in your letter|yesterday}{, {right|isn't it|is it}?|.}",
+    "{^as|just as|even} {your|a|the} {doctor|lawyer|friend|mother} {would|will|may} {tell|remind|show} you, {there are|there were} {no|many|always other} {rules|limits|ways|answers|reasons} {here|in love|for that|without exceptions}.",
+    "{^from now on|starting today|until now|after all that|in the end}, {I|we|she|he} {will|would|could|did} {only|never|always|not} {answer|follow|trust|listen to|speak with|ignore} {him|her|them|everything {they|you} say|advice like that}.",
+    "{^why|how|what|when} {would|should|can|do|did} {you|I|anyone|we} {do|say|believe|want|give} {that|such a thing|anything else|all of it} {without|after|instead of|before} {thinking|your family|a word|the others}?",
+    "{^let me|i want to|i have to|can I|may I} {tell|ask|show|remind} {you|all of you|everyone} {something|one thing|a secret|the truth} {about {your|my|our} {street|team|past|country}|now|before you go|that everybody knows}.",
+    "{^your|my|his|her} {answer|message|behaviour|reply|opinion} {was|is|seems} {not |}{helpful|rude|honest|appropriate|allowed here|below my level|a real surprise}, {and|but|so} {any|every|no} {reader|person|one of us} {can|will|could} {see|say|feel} {that|it|so}.",
+    "{^there is|there was|we have|they had} {no|always a|still some|a new} {rule|law|policy|reason|chance|instruction} {that|which} {says|allows|forbids|explains} {all|any|every} {of it|thing|change|noise after {clock}}.",
+    "{^both|neither|each|either} of {you|us|them} {has|have|had} {to|the right to} {act|respond|speak|choose} {as if|like|although} {nothing|it all|the past} {happened|mattered|were a game}.",
+  ],
+  // Machines and their makers are everyday matters too.
+  fillAi: [
+    "{^our|the|my|your} {chatbot|AI|assistant|language model} {answers|reads|sorts|summarises} {number} {messages|questions|e-mails} {a day|every hour|so far}.",
+    "{^the} {user|model|developer|system|administrator} {sees|gets|writes|must not see} {a prompt|an output|the instruction|a policy|the content} {first|below|between the lines|each time}.",
+    "{person} {asked|told} the {AI|bot|computer|assistant} to {do it|simply wait|repeat the most important point|write everything down}.",
+    "{^an AI|a model|the new mode|this prompt} {is|was} {only as good as its data|trained in {year}|the most useful thing so far|not allowed in exams}.",
+    "{^the most|so far the most|simply the most} {important|interesting|far-reaching} {part|difference|thing} {is|was} between the {user|maker} and the {machine|model}.",
+  ],
   fillWork: [
     "{^The|Our|My} {team|manager|office|department|client} {moved|postponed|rescheduled|confirmed} the {meeting|review|workshop|call} {to|for} {weekday} at {clock}.",
     "{person} from {company} {sent|shared|finished|updated} the {report|invoice|slides|contract|spreadsheet} {last week|on {weekday}|this morning|in {month}}.",
