@@ -30,7 +30,7 @@ export function bare(python: string): Contender {
             check("bare", output);
             resolve();
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         });
       }),
@@ -81,7 +81,7 @@ export function overHttp(name: string, url: string, key: string): Contender {
               check(`${name} (${reply.statusCode})`, outcome?.stdout ?? text);
               resolve();
             } catch (error) {
-              reject(error as Error);
+              reject(error);
             }
           });
         });

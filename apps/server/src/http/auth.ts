@@ -31,9 +31,7 @@ export function requireKey(app: FastifyInstance, keys: KeyReader, sessions: Sess
     if (key !== null && (await keys.verify(key)) !== null) return;
     throw new ApiError(
       "unauthorized",
-      key === null
-        ? "send `Authorization: Bearer <key>`"
-        : "this server does not know that key; `crucible keys` makes one",
+      key === null ? "send `Authorization: Bearer <key>`" : "this server does not know that key",
     );
   });
 }

@@ -152,11 +152,11 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
     for (const pipe of opened) pipe.ours.destroy();
     return { failure: message === "" ? reason : message, missing: !existsSync(options.bwrap) };
   };
-  if (innerPid === null) return fail("bwrap ended before it had made the sandbox");
+  if (innerPid === null) return await fail("bwrap ended before it had made the sandbox");
   try {
     await options.group?.add(innerPid);
   } catch (error) {
-    return fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
+    return await fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
   }
   return {
     sandbox: {
