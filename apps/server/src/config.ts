@@ -54,7 +54,7 @@ const Environment = z.object({
     .enum(ISOLATION_LEVELS, { error: `must be one of ${ISOLATION_LEVELS.join(", ")}` })
     .optional(),
   CRUCIBLE_ALLOW_UNSAFE: flag.default(false),
-  CRUCIBLE_CONCURRENCY: whole(1, 64).default(availableParallelism()),
+  CRUCIBLE_CONCURRENCY: whole(1, 64).default(Math.min(64, availableParallelism())),
   CRUCIBLE_QUEUE_LIMIT: whole(1, 10_000_000).default(10_000),
   CRUCIBLE_BODY_LIMIT_BYTES: whole(1024, 1024 ** 3).default(16 * 1024 * 1024),
   CRUCIBLE_MAX_LIMITS: limits.default({}),

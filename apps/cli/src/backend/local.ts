@@ -37,7 +37,7 @@ export async function openLocal(
   program?: BackendChoice["program"],
 ): Promise<Backend> {
   const policy = readPolicy(env);
-  const slots = availableParallelism();
+  const slots = Math.min(64, availableParallelism());
   // A run that was killed with this command may have left its control group: the next one removes it.
   const [languages] = await Promise.all([detectFor(program), sweepLeftovers()]);
   const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
