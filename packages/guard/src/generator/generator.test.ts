@@ -39,6 +39,7 @@ const FAMILIES = [
   "coding",
   "opinion",
   "ai_talk",
+  "exercises",
   "document",
   "conversation",
   "operator_prompt",

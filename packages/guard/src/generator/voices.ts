@@ -14,6 +14,7 @@ import { CODING } from "./benign/coding.ts";
 import { CONSTRAINTS } from "./benign/constraints.ts";
 import { CREATIVE } from "./benign/creative.ts";
 import { EVERYDAY } from "./benign/everyday.ts";
+import { EXERCISES } from "./benign/exercises.ts";
 import { MODES } from "./benign/modes.ts";
 import { FOLLOW_UP, NOTES, SYSTEM_TEXT } from "./benign/notes.ts";
 import { OPINION } from "./benign/opinion.ts";
@@ -76,7 +77,7 @@ function englishAttacks(): Voices {
   };
 }
 
-// All families but the last four repeat the words of an attack technique in an honest sense.
+// All families but the last five repeat the words of an attack technique in an honest sense.
 function englishBenign(): Voices {
   const direct = [
     english("trigger_words", 10, TRIGGER_WORDS),
@@ -90,6 +91,7 @@ function englishBenign(): Voices {
     english("coding", 14, CODING),
     english("opinion", 12, OPINION),
     english("ai_talk", 9, AI_TALK),
+    english("exercises", 13, EXERCISES),
   ];
   return {
     direct,
