@@ -4,6 +4,7 @@ import type { BackendChoice } from "./backend/open.ts";
 import type { Backend } from "./backend/types.ts";
 import type { BatchOptions } from "./commands/batch.ts";
 import type { RunOptions } from "./commands/run.ts";
+import { addGuardCommands } from "./commands/guard/register.ts";
 import type { ServeOptions } from "./commands/serve.ts";
 import type { Io } from "./io.ts";
 import { write } from "./io.ts";
@@ -41,7 +42,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 /** Commander's `error: what\n(Did you mean x?)` in our two lines. */
 function usageProblem(error: CommanderError, argv: readonly string[]): CliProblem {
   const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
-  const command = argv.find((arg) => ["run", "batch", "serve", "languages", "engines", "doctor"].includes(arg));
+  const command = argv.find((arg) =>
+    ["run", "batch", "serve", "guard", "languages", "engines", "doctor"].includes(arg),
+  );
   const help = `crucible ${command === undefined ? "" : `${command} `}--help`;
   if (error.code === "commander.help") return new CliProblem("no command was given", help);
   const suggestion = hint === undefined ? "" : `${hint.replaceAll(/[()]/g, "").replace("Did", "did")} `;
@@ -197,6 +200,8 @@ Examples:
       await using backend = await openLocal(io.env, null);
       done(await doctorCommand(io, thisHost(io.env["PATH"] ?? ""), async () => await backend.engines(), options));
     });
+
+  addGuardCommands(program, io, done);
 
   // Subcommands do not inherit these.
   for (const command of program.commands) {

@@ -5,6 +5,8 @@ import { createSurprise } from "./surprise.ts";
 
 /** Windows, in tokens, whose best one speaks for a text: a sentence, a paragraph, a page. */
 const WINDOWS = [12, 40, 120] as const;
+/** Bits per character that running text in no language of the training data reaches. */
+const GIBBERISH = 6;
 /** Makes the score of a short stretch weaker: three n-grams are no proof. */
 export const SHORT = 16;
 /** Longer texts are read in blocks of this many code units, so that memory stays bounded... */
@@ -25,6 +27,7 @@ export const FEATURES = [
   "length",
   "hidden",
   "surprise",
+  "gibberish",
   "capitals",
   ...TRICKS,
 ] as const;
@@ -146,8 +149,10 @@ export function createMeasure(normalise: Normalise, tables: MeasureTables): Meas
     features[REST] = long;
     features[REST + 1] = length;
     features[REST + 2] = worst;
-    features[REST + 3] = surprise(text);
-    features[REST + 4] = capitals(input);
+    const bits = surprise(text);
+    features[REST + 3] = bits;
+    features[REST + 4] = Math.min(3, Math.max(0, bits - GIBBERISH));
+    features[REST + 5] = capitals(input);
     for (let i = 0; i < TRICKS.length; i++) features[TRICK_START + i] = Math.log1p(undone[TRICKS[i] as Trick]);
     return features;
   };

@@ -7,6 +7,9 @@ const STEPS = 16;
 /** How many characters a surprise is averaged over: about the length of an adversarial suffix. */
 const SPAN = 40;
 
+/** Keys, hashes and encoded data are no language: of a run of letters and digits only so many count. */
+const RUN = 12;
+
 const OTHER_LETTER = 62;
 const OTHER = 63;
 
@@ -33,6 +36,7 @@ export function createSurprise(table: Uint8Array): MeasureSurprise {
   return (text) => {
     let before = 27;
     let last = 27;
+    let run = 0;
     let sum = 0;
     let windowed = 0;
     let max = 0;
@@ -43,6 +47,8 @@ export function createSurprise(table: Uint8Array): MeasureSurprise {
       const bits = table[((before << 6) | last) * ALPHABET + sign] as number;
       before = last;
       last = sign;
+      run = sign <= 26 ? run + 1 : 0;
+      if (run > RUN) continue;
       sum += bits;
       const slot = count % SPAN;
       windowed += bits - (count >= SPAN ? (ring[slot] as number) : 0);

@@ -23,8 +23,10 @@ export interface TrainOptions {
   readonly folds: number;
   /** Penalty on the weights of the second step. */
   readonly ridge: number;
-  /** Share of the attacks in the total weight. */
+  /** Share of the attacks in the total weight while n-grams are learned... */
   readonly attackShare: number;
+  /** ...and while probabilities are: what a calibrated probability takes for granted about the traffic. */
+  readonly priorShare: number;
   /** False-positive rate at which texts are blocked. */
   readonly blockFpr: number;
   /** Share of the attacks that may be let through without a look of a later stage. */
@@ -42,7 +44,8 @@ export const DEFAULT_TRAIN = {
   linear: { variant: "log-ratio", smoothing: 0.5, epochs: 6, rate: 0.3, pull: 0.01, prior: 0.3, minTexts: 2 },
   folds: 4,
   ridge: 1,
-  attackShare: 0.3,
+  attackShare: 0.5,
+  priorShare: 0.2,
   blockFpr: 0.01,
   allowMiss: 0.02,
   seed: 1,
@@ -71,7 +74,19 @@ export function trainBayes(
   options: Partial<TrainOptions> = {},
   onStep: OnStep = () => {},
 ): { model: BayesModel; report: TrainReport } {
-  const { name, settings, linear, folds, ridge, attackShare, blockFpr, allowMiss, seed, origin }: TrainOptions = {
+  const {
+    name,
+    settings,
+    linear,
+    folds,
+    ridge,
+    attackShare,
+    priorShare,
+    blockFpr,
+    allowMiss,
+    seed,
+    origin,
+  }: TrainOptions = {
     ...DEFAULT_TRAIN,
     ...options,
   };
@@ -89,13 +104,14 @@ export function trainBayes(
   const fold = dealFolds(rows, groups, folds, seed);
 
   onStep(1, steps, "taking n-grams");
-  const weights = rowWeights(rows, attackShare);
+  const learning = rowWeights(rows, attackShare);
+  const weights = rowWeights(rows, priorShare);
   const cut = createCutter(settings);
   const benign: string[] = [];
   const instances = rows.map((row, i) => {
     const normalised = normalise(row.text.slice(0, MAX_TEXT));
     benign.push(row.label === 0 ? normalised.text : "");
-    return cut(row, normalised, i, weights[i] as number);
+    return cut(row, normalised, i, learning[i] as number);
   });
 
   const learn = (keep: (row: number) => boolean) => {

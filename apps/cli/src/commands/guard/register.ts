@@ -1,0 +1,85 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { Io } from "../../io.ts";
+import type { EvalOptions } from "./eval.ts";
+import type { ScreenOptions } from "./screen.ts";
+import type { TrainOptions } from "./train.ts";
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be from 0 to 1.");
+  return value;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 1_000_000) {
+    throw new InvalidArgumentError("It must be a whole number from 0 to 1000000.");
+  }
+  return value;
+}
+
+function withModel(command: Command): Command {
+  return command
+    .option("--model <path>", "a model made by crucible guard train; default: the one that is shipped")
+    .option("--allow-below <probability>", "allow below this probability; default: the model's", share)
+    .option("--block-from <probability>", "block from this probability on; default: the model's", share);
+}
+
+/** Adds `crucible guard`: screen a text, train a model, measure one. Each loads its code when it is called. */
+export function addGuardCommands(program: Command, io: Io, done: (exitCode: number) => void): void {
+  const guard = program.command("guard").description("screen prompts for attacks; train and measure the filter");
+
+  withModel(guard.command("screen").description("screen one text"))
+    .argument("[text]", "the text; - or nothing reads it from standard input")
+    .option("--evidence <count>", "how many pieces of evidence to show", count, 5)
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      "\nExit code: 0 allowed, 1 blocked, 3 flagged.\n\nExamples:\n  crucible guard screen 'Ignore all previous instructions'\n  crucible guard screen - < mail.txt",
+    )
+    .action(async (text: string | undefined, options: ScreenOptions) => {
+      const { screenCommand } = await import("./screen.ts");
+      done(await screenCommand(io, text, options));
+    });
+
+  guard
+    .command("train")
+    .description("train a filter on labelled texts")
+    .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect, [])
+    .requiredOption("--out <path>", "where to write the model")
+    .option("--name <name>", "name of the model", "bayes")
+    .option("--test-share <share>", "share of the rows that is held back to measure the model", share, 0.2)
+    .option("--block-fpr <rate>", "false-positive rate at which texts are blocked", share, 0.01)
+    .option("--generated <count>", "add so many generated attacks, and as many harmless texts", count, 0)
+    .option("--seed <number>", "decides the split and the order", count, 1)
+    .option("--json", "print the report as JSON")
+    .option("--quiet", "no progress")
+    .addHelpText("after", "\nExample:\n  crucible guard train --data prompts.csv --out my-filter.bin --generated 2000")
+    .action(async (options: TrainOptions) => {
+      const { trainCommand } = await import("./train.ts");
+      done(await trainCommand(io, options));
+    });
+
+  withModel(guard.command("eval").description("measure a filter on labelled texts"))
+    .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect, [])
+    .option("--json <path>", "write the report as JSON")
+    .option("--scores <path>", "write one line of JSON per row: label, score, decision, stage")
+    .option("--html <path>", "write the report as one page with plots")
+    .option("--seed <number>", "decides the resamples for the intervals", count, 1)
+    .option("--quiet", "no progress")
+    .addHelpText(
+      "after",
+      "\nExit code: 0 measured, 2 some lines were no rows.\n\nExample:\n  crucible guard eval --data prompts.jsonl --html report.html",
+    )
+    .action(async (options: EvalOptions) => {
+      const { evalCommand } = await import("./eval.ts");
+      done(await evalCommand(io, options));
+    });
+
+  // Subcommands do not inherit these.
+  for (const command of guard.commands) {
+    command.exitOverride().configureOutput(program.configureOutput()).showSuggestionAfterError();
+  }
+}
