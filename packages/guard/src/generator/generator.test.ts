@@ -40,6 +40,7 @@ const FAMILIES = [
   "opinion",
   "ai_talk",
   "exercises",
+  "alarming_words",
   "document",
   "conversation",
   "operator_prompt",

@@ -10,6 +10,7 @@ import { PRIVILEGE } from "./attacks/privilege.ts";
 import { SUPPRESSION } from "./attacks/suppression.ts";
 import { VIRTUALISATION } from "./attacks/virtualisation.ts";
 import { AI_TALK } from "./benign/ai-talk.ts";
+import { ALARMING } from "./benign/alarming.ts";
 import { CODING } from "./benign/coding.ts";
 import { CONSTRAINTS } from "./benign/constraints.ts";
 import { CREATIVE } from "./benign/creative.ts";
@@ -77,7 +78,7 @@ function englishAttacks(): Voices {
   };
 }
 
-// All families but the last five repeat the words of an attack technique in an honest sense.
+// All families but the last six repeat the words of an attack technique in an honest sense.
 function englishBenign(): Voices {
   const direct = [
     english("trigger_words", 10, TRIGGER_WORDS),
@@ -92,6 +93,7 @@ function englishBenign(): Voices {
     english("opinion", 12, OPINION),
     english("ai_talk", 9, AI_TALK),
     english("exercises", 13, EXERCISES),
+    english("alarming_words", 8, ALARMING),
   ];
   return {
     direct,

@@ -3,7 +3,6 @@ import type { Rules } from "../grammar.ts";
 /** Forbids the words and habits with which a model refuses, then asks for what it would refuse. */
 export const SUPPRESSION = {
   brief: [
-    "{^forbiddenAsk}",
     "{^noRefuse}. {^forbiddenAsk}.",
     "{^forbiddenAsk}, {noRefuse}",
     "{^noRefuse}, {noRefuse}.",
