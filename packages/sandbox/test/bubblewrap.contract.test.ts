@@ -11,10 +11,14 @@ import type { Engine } from "../src/types.ts";
 import { QUIET_SIGNALS } from "./quiet-signals.ts";
 
 const languages = await detectLanguages(["python", "bash", "c"]);
-const create = async (): Promise<Engine> =>
-  createBubblewrapEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8 });
+const promises = { ...PROMISES_ISOLATION, except: QUIET_SIGNALS };
+const createWith = (warm: boolean) => async (): Promise<Engine> =>
+  createBubblewrapEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8, warm });
+const create = createWith(true);
 
-engineContract({ name: "bubblewrap", create, promises: { ...PROMISES_ISOLATION, except: QUIET_SIGNALS } });
+// From the second run in a slot on, Python programs are forked from a template.
+engineContract({ name: "bubblewrap", create, promises });
+engineContract({ name: "bubblewrap, every run started afresh", create: createWith(false), promises });
 
 it("keeps descriptors that the service itself inherited away from programs", async (context) => {
   const engine = await create();

@@ -18,9 +18,11 @@ import { beltsOf, INSTALL_FIX, namespaceFix } from "./probe.ts";
 import { readMessage, startSandbox } from "./start.ts";
 import type { StartOptions } from "./start.ts";
 import { slotUid } from "./uids.ts";
+import { createWarm } from "./warm.ts";
 
 /** Namespaces through bubblewrap, with a seccomp allow-list and a control group for every run. */
 export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
+  const warm = createWarm(options.warm ?? true);
   let runNumber = 0;
   const runIn = async (
     host: Ready,
@@ -43,7 +45,8 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       return notRun(frame(), "sandbox_failed", `no control group for the run: ${(error as Error).message}`);
     }
     try {
-      const started = await startSandbox(startOptions(host, slot, plan, group));
+      const started =
+        (await warm.fork(host, slot, plan, group)) ?? (await startSandbox(startOptions(host, slot, plan, group)));
       if ("failure" in started) {
         if (started.missing)
           throw new EngineUnavailableError(NAME, `${host.bwrap} cannot be started: ${started.failure}`, INSTALL_FIX);
@@ -63,12 +66,14 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       }
     } finally {
       await group?.destroy();
+      warm.prepare(host, slot, plan);
     }
   };
   return createEngineShell(NAME, "namespace", options, {
     makeReady: () => makeReady(options),
     probe: (host) => probe(host, options.bounds),
     runIn,
+    close: () => warm.close(),
   });
 }
 

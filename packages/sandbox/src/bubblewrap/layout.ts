@@ -26,6 +26,10 @@ export const INSIDE = {
   node: "/opt/crucible/node",
   /** The launcher's shell, in the directory that is bound as /etc: a bind of its own would cost 0.1 ms a run. */
   shell: "/etc/crucible-launcher",
+  template: "/etc/crucible-template.py",
+  filter: "/etc/crucible-seccomp.bpf",
+  /** A slot's named pipes, in a template alone: hidden before a program starts. */
+  pipes: "/run/crucible",
 } as const;
 
 /** Inside, the program is this ordinary user. */
@@ -85,6 +89,14 @@ export function writeEtc(dir: string): void {
   }
   makeReadable(dir);
   writeSealedShell(join(dir, basename(INSIDE.shell)));
+}
+
+const TEMPLATE_SOURCE = new URL("../template/python.py", import.meta.url);
+
+/** What a template finds in /etc: its program, and the filter for the programs that it forks. */
+export function writeTemplateFiles(dir: string, filter: Uint8Array): void {
+  writeReadable(join(dir, basename(INSIDE.template)), readFileSync(TEMPLATE_SOURCE));
+  writeReadable(join(dir, basename(INSIDE.filter)), filter);
 }
 
 /** `--ro-bind` or `--symlink` for each system directory, as the host has it (merged /usr or not). */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost } from "../cgroup/types.ts";
@@ -15,7 +15,7 @@ import type { EngineOptions } from "../run/engine-shell.ts";
 import { compileFilter, seccompArch } from "../seccomp/compile.ts";
 import { sharedArgs } from "./args.ts";
 import type { SharedArgs } from "./args.ts";
-import { INSIDE, writeEtc } from "./layout.ts";
+import { INSIDE, writeEtc, writeTemplateFiles } from "./layout.ts";
 import { reachableNode } from "./node-binary.ts";
 import { findBwrap } from "./probe.ts";
 import { slotUid } from "./uids.ts";
@@ -26,6 +26,8 @@ const ETC = "etc";
 export interface BubblewrapOptions extends EngineOptions {
   /** Default: `bwrap` in the system directories. */
   readonly bwrapPath?: string;
+  /** Fork runs from started interpreters where that is possible (Python without `env`). Default: true. */
+  readonly warm?: boolean;
 }
 
 /** Everything that is made once, at the first probe. */
@@ -35,6 +37,7 @@ export interface Ready {
   readonly version: string;
   readonly cgroups: CgroupHost;
   readonly pipes: readonly SlotPipes[];
+  readonly pipeDir: string;
   readonly probePipes: SlotPipes;
   readonly shared: SharedArgs;
   readonly filterPath: string;
@@ -76,9 +79,12 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
   const scratch = stack.use(await scratchWithEtc());
   const etcDir = join(scratch.dir, ETC);
   const filterPath = join(scratch.dir, "seccomp.bpf");
-  writeFileSync(filterPath, compileFilter({ arch }));
+  const filter = compileFilter({ arch });
+  writeFileSync(filterPath, filter);
+  writeTemplateFiles(etcDir, filter);
   const pipeDir = join(scratch.dir, "pipes");
-  mkdirSync(pipeDir, { mode: 0o700 });
+  mkdirSync(pipeDir);
+  chmodSync(pipeDir, 0o711);
   // The last pair is the probe's: it may run beside any slot.
   const owner = (slot: number): number | undefined => (changesUid ? slotUid(slot % options.slots) : undefined);
   const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner);
@@ -88,6 +94,7 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     version: found.tool.version,
     cgroups,
     pipes,
+    pipeDir,
     probePipes: pipes.at(-1) as SlotPipes,
     shared: sharedArgs(etcDir),
     filterPath,

@@ -167,6 +167,8 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
         ? { stdout: child.stream(LAUNCHER_FDS.compileStdout), stderr: child.stream(LAUNCHER_FDS.compileStderr) }
         : null,
       group: options.group,
+      // The launcher.
+      ownProcesses: 1,
       kill: () => killSandbox(child, innerPid),
       ended,
     },

@@ -140,6 +140,9 @@ export function createGroup(parents: readonly { dir: string; hierarchy: Hierarch
           tryWrite(join(place.dir, "memory.max_usage_in_bytes"), 0);
       }
     },
+    kill: () => {
+      killAll(places);
+    },
     pids: () => [...new Set(places.flatMap((place) => readPids(join(place.dir, "cgroup.procs"))))],
     destroy: () => destroyPlaces(places),
   };

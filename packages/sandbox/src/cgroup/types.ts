@@ -26,6 +26,8 @@ export interface RunGroup {
   tmpfsBytes(): number | null;
   /** Starts the peak afresh where the kernel can (v1); else the peak covers all steps. */
   resetPeak(): void;
+  /** Ends everything inside, now; what it forks meanwhile may need `destroy`. */
+  kill(): void;
   /** Host pids inside, now. */
   pids(): number[];
   /** Ends everything inside and removes the group; resolves when both have happened. */

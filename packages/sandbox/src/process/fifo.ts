@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, closeSync, constants, openSync, rmSync, utimesSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, constants, mkdirSync, openSync, utimesSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { runTool } from "./spawn.ts";
@@ -37,6 +37,9 @@ function openPipe(path: string): Pipe {
   return { ours, childFd, closeChildEnd: () => closeSync(childFd) };
 }
 
+/** Where a slot's two FIFOs are; a template has this directory, and nothing else of ours, in its sandbox. */
+export const slotDir = (dir: string, slot: number): string => join(dir, String(slot));
+
 /**
  * Makes the FIFOs of all slots with one `mkfifo`.
  * @param owner host uid by slot, so that the program may reopen its own ends; undefined leaves ours.
@@ -48,9 +51,9 @@ export async function createSlotPipes(
   owner: (slot: number) => number | undefined,
 ): Promise<SlotPipes[]> {
   const names = ["stdout", "stderr"] as const;
-  const path = (slot: number, name: (typeof names)[number]): string => join(dir, `${slot}.${name}`);
+  const path = (slot: number, name: (typeof names)[number]): string => join(slotDir(dir, slot), name);
   const all = Array.from({ length: slots }, (_, slot) => names.map((name) => path(slot, name))).flat();
-  for (const file of all) rmSync(file, { force: true });
+  for (let slot = 0; slot < slots; slot += 1) mkdirSync(slotDir(dir, slot), { mode: 0o711 });
   const made = await runTool("mkfifo", ["-m", "600", ...all], 10_000);
   if (!made.ok) throw new Error(`mkfifo failed in ${dir}: ${made.stderr}`);
   return Array.from({ length: slots }, (_, slot) => {

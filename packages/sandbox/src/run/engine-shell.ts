@@ -23,6 +23,8 @@ export interface EngineCore<Host extends { readonly resources: Disposable }> {
   probe(host: Host): Promise<ProbeReport>;
   /** One run in a slot that is its own. Gives values for every end; throws only EngineUnavailableError. */
   runIn(host: Host, slot: number, plan: RunPlan, options: RunOptions, startedAt: number): Promise<RunOutcome>;
+  /** Ends what is kept between runs, before the host's resources go. */
+  close?(): Promise<void>;
 }
 
 /** Checking, waiting for a slot, cancelling and closing: the same for every engine. */
@@ -123,6 +125,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       closed = true;
       for (const one of running.keys()) one.abort(new Error("engine closed"));
       await Promise.allSettled(running.values());
+      await core.close?.();
       const host = await readying?.catch(() => undefined);
       readying = undefined;
       host?.resources[Symbol.dispose]();

@@ -20,6 +20,8 @@ export interface RunningSandbox {
   /** Null without a compile step. */
   readonly compileOutput: { readonly stdout: Readable; readonly stderr: Readable } | null;
   readonly group: RunGroup | null;
+  /** Processes of the sandbox's own that are in the group, and none of the program's affair. */
+  readonly ownProcesses: number;
   /** Ends everything inside; may be called more than once. */
   kill(): void;
   /** Everything inside has ended. */
@@ -44,8 +46,6 @@ export interface Supervised {
 const DRAIN_DEADLINE_MS = 2_000;
 /** For the launcher's last look and the end of what the program left behind; at the program's expense. */
 const END_DEADLINE_MS = 1_000;
-/** The shell that waits for the program is in its group, and none of the program's affair. */
-const LAUNCHER_PROCESSES = 1;
 
 interface Step {
   readonly name: OutputChunk["step"];
@@ -77,7 +77,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   let stopped: StopStatus | null = null;
   let current: Step;
 
-  const limitGroup = (limits: Limits): void => group?.limit({ ...limits, pids: limits.pids + LAUNCHER_PROCESSES });
+  const limitGroup = (limits: Limits): void => group?.limit({ ...limits, pids: limits.pids + sandbox.ownProcesses });
   const stop = (status: StopStatus): void => {
     stopped ??= status;
     current.wallMs ??= current.watch.elapsedMs();

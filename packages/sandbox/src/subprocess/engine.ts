@@ -135,6 +135,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
               ? null
               : { stdout: child.stream(LAUNCHER_FDS.compileStdout), stderr: child.stream(LAUNCHER_FDS.compileStderr) },
           group,
+          ownProcesses: 1,
           kill,
           // A background process would hold the output open: it goes when the launcher has gone.
           ended: child.ended.then(kill),

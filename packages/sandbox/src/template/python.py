@@ -1,0 +1,259 @@
+"""The template process: a started Python interpreter that forks one child per run into namespaces of its own.
+
+It runs inside a sandbox that holds nothing: no secret, no program, no state of an earlier run. It never reads
+a byte of a request; the fork that serves the request does. Talks on descriptor 3, a line each:
+
+  template   "ready", then for every "run": forks, says "forked", waits for the fork, says "idle"
+  the fork   reads "go", the length of a JSON text, the text, the bytes of the files; makes the namespaces; forks process 1,
+             which mounts, drops everything, forks the program, reaps, and reports as the launcher shell does:
+             ["signal" and] "ran CODE", then, for a failure, "check" or "bye"
+
+Descriptors 0-2 are those of the template; the program gets the named pipes of its slot.
+"""
+
+import sys
+
+fresh_modules = frozenset(sys.modules)
+
+import ctypes, errno, fcntl, gc, json, os, resource, signal, socket, struct
+
+CONTROL = 3
+PIPES = "/run/crucible"
+BOX = "/box"
+CWD = BOX + "/cwd"
+
+# linux/sched.h, linux/prctl.h, linux/mount.h, linux/capability.h, linux/sockios.h, linux/if.h
+NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000 | 0x02000000
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 24, 38, 47
+SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+CAPABILITY_VERSION_3 = 0x20080522
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.fopen.restype = ctypes.c_void_p
+run_file = ctypes.pythonapi.PyRun_SimpleFileExFlags
+run_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+
+
+class Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+def check(result, what):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def mount(kind, place, flags, options=None):
+    check(libc.mount(kind, place, kind, flags, options), f"mount {kind.decode()} on {place.decode()}")
+
+
+def read_line():
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(CONTROL, 1)
+        if not byte:
+            os._exit(0)
+        line += byte
+    return line[:-1]
+
+
+def read_exactly(size):
+    parts = []
+    while size > 0:
+        part = os.read(CONTROL, min(size, 1 << 20))
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def say(text):
+    os.write(CONTROL, text.encode() + b"\n")
+
+
+def write_text(path, text):
+    handle = os.open(path, os.O_WRONLY)
+    os.write(handle, text)
+    os.close(handle)
+
+
+def write_file(path, content):
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view):]
+    os.close(handle)
+
+
+def raise_loopback():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        request = fcntl.ioctl(link, SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
+        flags = struct.unpack("16sh14x", request)[1]
+        fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+
+
+def drop_capabilities():
+    for capability in range(64):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break
+    check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear ambient capabilities")
+    header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
+    check(libc.capset(header, bytes(24)), "drop capabilities")
+
+
+def unshare(user):
+    check(libc.unshare(NEW_NAMESPACES), "unshare")
+    write_text("/proc/self/setgroups", b"deny")
+    write_text("/proc/self/uid_map", b"%d %d 1" % (user, user))
+    write_text("/proc/self/gid_map", b"%d %d 1" % (user, user))
+
+
+def prepare(request):
+    """In process 1: everything private that the program finds, and nothing that it may not keep."""
+    outputs = [os.open(f"{PIPES}/{name}", os.O_WRONLY) for name in ("stdout", "stderr")]
+    mount(b"proc", b"/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    write_text("/proc/sys/user/max_user_namespaces", b"0")
+    mount(b"tmpfs", b"/box", MS_NOSUID | MS_NODEV, b"size=%d,mode=0755" % request["tmpfsBytes"])
+    for name, mode in (("cwd", 0o755), ("build", 0o755), ("home", 0o755), ("tmp", 0o1777), ("shm", 0o1777)):
+        os.mkdir(f"{BOX}/{name}")
+        os.chmod(f"{BOX}/{name}", mode)
+    # Over the pipes: the program has its two as descriptors, and no way to the directory.
+    mount(b"tmpfs", PIPES.encode(), MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, b"size=4096,mode=0555")
+    for directory in request["directories"]:
+        os.mkdir(f"{CWD}/{directory}")
+    for path, size in request["files"]:
+        write_file(f"{BOX}/{path}", read_exactly(size))
+    raise_loopback()
+    drop_capabilities()
+    return outputs
+
+
+def set_limits(limits):
+    for name, (soft, hard) in limits.items():
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, hard))
+
+
+def show_command_line(words):
+    """Writes the program's argv over the template's (proc(5): arg_start and arg_end), for ps on the host and inside."""
+    with open("/proc/self/stat", "rb") as stat:
+        fields = stat.read().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    text = b"\0".join(word.encode() for word in words)[: end - start - 1]
+    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
+
+
+def become_program(request, outputs):
+    """In the program's process: a fresh-looking interpreter, then the program as `__main__`."""
+    os.setsid()
+    os.chdir(CWD)
+    if request["stdin"]:
+        source = os.open(f"{BOX}/stdin", os.O_RDONLY)
+        os.dup2(source, 0)
+    os.dup2(outputs[0], 1)
+    os.dup2(outputs[1], 2)
+    script = f"{CWD}/./{request['entry']}"
+    stream = libc.fopen(script.encode(), b"rb")
+    main = type(sys)("__main__")
+    main.__builtins__ = sys.modules["builtins"]
+    main.__annotations__ = {}
+    sys.modules["__main__"] = main
+    sys.path[0] = os.path.dirname(os.path.abspath(script))
+    sys.argv[:] = [f"./{request['entry']}", *request["args"]]
+    sys.orig_argv[:] = [sys.orig_argv[0], *sys.argv]
+    show_command_line(sys.orig_argv)
+    for name in set(sys.modules) - fresh_modules:
+        del sys.modules[name]
+    set_limits(request["limits"])
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp")
+    # The last step: until here a fault can still be told.
+    kept = libc.fileno(ctypes.c_void_p(stream))
+    os.closerange(CONTROL, kept)
+    os.closerange(kept + 1, 4096)
+    return 1 if run_file(stream, script.encode(), 1, None) != 0 else 0
+
+
+def report(status, request):
+    """As the launcher shell does; only that it knows a signal from an exit code without being told."""
+    if os.WIFSIGNALED(status):
+        say(f"signal\nran {128 + os.WTERMSIG(status)}")
+    else:
+        say(f"ran {os.WEXITSTATUS(status)}")
+        if status == 0:
+            return
+    if read_line() != b"check":
+        return
+    space = os.statvfs(BOX)
+    say(f"tmpfs {space.f_blocks} 0 {space.f_bavail * space.f_frsize // 1024} 0% {BOX}")
+    for folder, _, names in os.walk(BOX):
+        for name in names:
+            try:
+                if os.lstat(os.path.join(folder, name)).st_size == request["fileSizeBytes"]:
+                    say("full x")
+            except OSError:
+                pass
+    say("checked")
+
+
+def first_process(request):
+    outputs = prepare(request)
+    child = os.fork()
+    if child == 0:
+        return become_program(request, outputs)
+    # Nobody of the same user may open this process in /proc from here on.
+    check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "undumpable")
+    for output in outputs:
+        os.close(output)
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            break
+    report(status, request)
+    os._exit(0)
+
+
+def serve_one():
+    """The fork: waits until it is in its control group, then reads the request. Returns only in the program."""
+    if read_line() != b"go":
+        os._exit(0)
+    request = json.loads(read_exactly(int(read_line())))
+    unshare(os.getuid())
+    child = os.fork()
+    if child == 0:
+        return first_process(request)
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+def serve():
+    """The template itself. Returns only in a program's process, with its exit code."""
+    say("ready")
+    while True:
+        if read_line() != b"run":
+            os._exit(0)
+        child = os.fork()
+        if child == 0:
+            try:
+                return serve_one()
+            except OSError as fault:
+                # Nothing of the program has run: the sandbox could not be made.
+                os.write(2, f"template: {fault}\n".encode())
+                say("broken")
+                os._exit(0)
+        say("forked")
+        os.waitpid(child, 0)
+        say("idle")
+
+
+with open("/etc/crucible-seccomp.bpf", "rb") as stored:
+    instructions = ctypes.create_string_buffer(stored.read())
+program = Program((len(instructions) - 1) // 8, ctypes.cast(instructions, ctypes.c_void_p))
+gc.collect()
+gc.freeze()
+sys.exit(serve())
