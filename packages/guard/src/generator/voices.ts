@@ -5,6 +5,7 @@ import { ESCALATION, INDIRECT } from "./attacks/indirect.ts";
 import { LEAK } from "./attacks/leak.ts";
 import { OVERRIDE } from "./attacks/override.ts";
 import { PERSONA, PERSONA_NAMES } from "./attacks/persona.ts";
+import { PERSONA_LONG } from "./attacks/persona-long.ts";
 import { PRIMING } from "./attacks/priming.ts";
 import { PRIVILEGE } from "./attacks/privilege.ts";
 import { SUPPRESSION } from "./attacks/suppression.ts";
@@ -61,7 +62,8 @@ function englishAttacks(): Voices {
   const direct = [
     english("override", 20, OVERRIDE, persona),
     english("prompt_leak", 24, LEAK, persona),
-    english("persona", 16, PERSONA, persona),
+    english("persona", 12, PERSONA, persona),
+    english("persona", 12, PERSONA_LONG, persona),
     english("privilege", 9, PRIVILEGE, persona),
     english("refusal_suppression", 8, SUPPRESSION, persona),
     english("task_hijack", 12, HIJACK, persona),

@@ -52,6 +52,9 @@ export const ROLEPLAY = {
     "an AI on a spaceship",
   ],
   core: [
+    "{^you are|play|answer as} {person}, {{historic}|a {kind} {job}|the {kind} {animal} of the house}. {^trait}. {^trait}. {^rule}. {^rule}. {^firstTask}",
+    "{person} is a {kind} {job}. {^trait}. {^trait}. {^trait}. {^you are} {person}; {rule}. {^firstTask}",
+    "{^write} a {dialogue|story|scene} in which {person}, {a|an} {kind} {job}, {argues with|helps|teaches} {historic}. {^trait}. {^in the end} they {share {food}|agree on {topic}|sail to {place}}. {^rule}.",
     "I want you to act as {a|an|my} {kind} {{job}|translator from {language} to {language}|release note writer|typo finder|headline helper for {hobby} blogs|naming machine|menu planner|running coach|study buddy|quiz master|plant expert|{language} phrase book|pocket calculator|packing list assistant|museum audio guide|board game opponent}. I will {provide|give|send|type} you {with |}{sentences|data|a topic|my mood|commands|all ingredients|any text} and you will {answer|reply|respond} {only |}with {the corrected version|one suggestion|a plan|nothing but the output|small stories|a title}. {^rule}. Do not write {any |}explanations{ or other words|, just the result| unless I ask for them|}. {^firstTask}",
     "You {will be|are} the {narrator|referee|host|guide} of {a murder mystery|an adventure|a quiz} {in|about} {{place}|{topic}}. {^your task is to} {describe|manage|explain} {all rooms|every scene|the rules|each round} and {never|not} {step out of the part|decide for me|reveal the solution before the end}. {^rule}. {^firstTask}",
     '{^answer|respond to|reply to} {this|the following|every} question as if you were {historic}, and {someone|a child|{person}} {has just |}asked you: "{^what is|how do you see|do you remember} {topic}?" {^rule}.',
