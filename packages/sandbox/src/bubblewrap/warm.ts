@@ -111,9 +111,8 @@ export function createWarm(wanted: boolean): Warm {
     close: async () => {
       closed = true;
       await Promise.all(starting);
-      await Promise.all(
-        [...templates.values()].map((template) => (template === "starting" ? undefined : template.close())),
-      );
+      const started = [...templates.values()].filter((template) => template !== "starting");
+      await Promise.all(started.map((template) => template.close()));
       templates.clear();
     },
   };
