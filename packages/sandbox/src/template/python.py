@@ -150,7 +150,6 @@ def show_command_line(words):
 
 def become_program(request, outputs):
     """In the program's process: a fresh-looking interpreter, then the program as `__main__`."""
-    os.setsid()
     os.chdir(CWD)
     if request["stdin"]:
         source = os.open(f"{BOX}/stdin", os.O_RDONLY)
@@ -176,7 +175,13 @@ def become_program(request, outputs):
     kept = libc.fileno(ctypes.c_void_p(stream))
     os.closerange(CONTROL, kept)
     os.closerange(kept + 1, 4096)
-    return 1 if run_file(stream, script.encode(), 1, None) != 0 else 0
+    if run_file(stream, script.encode(), 1, None) == 0:
+        return 0
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        # Its traceback has been printed. Raised once more, it makes the interpreter end by SIGINT, as it does.
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt
+    return 1
 
 
 def report(status, request):
@@ -202,6 +207,7 @@ def report(status, request):
 
 
 def first_process(request):
+    os.setsid()
     outputs = prepare(request)
     child = os.fork()
     if child == 0:
