@@ -185,9 +185,12 @@ def become_program(request, outputs):
 
 
 def report(status, request):
-    """As the launcher shell does; only that it knows a signal from an exit code without being told."""
+    """As the launcher shell does, its silence about SIGINT and SIGPIPE included: one program, one outcome."""
     if os.WIFSIGNALED(status):
-        say(f"signal\nran {128 + os.WTERMSIG(status)}")
+        number = os.WTERMSIG(status)
+        if number not in (signal.SIGINT, signal.SIGPIPE):
+            say("signal")
+        say(f"ran {128 + number}")
     else:
         say(f"ran {os.WEXITSTATUS(status)}")
         if status == 0:
