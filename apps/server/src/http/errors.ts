@@ -59,9 +59,12 @@ export const isPistonPath = (url: string): boolean => /^\/api\/v2(?:\/|\?|$)/.te
 const wantsPage = ({ method, headers }: FastifyRequest): boolean =>
   method === "GET" && (headers.accept ?? "").includes("text/html");
 
+/** Faults of this server or what is behind it; every other error is an answer to what was asked. */
+const FAULTS: ReadonlySet<ErrorCode> = new Set(["internal", "database_unavailable"]);
+
 function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status } = ERROR_CODES[error.code];
-  if (status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, "request failed");
+  if (FAULTS.has(error.code)) request.log.error({ err: error.cause ?? error, code: error.code }, "request failed");
   if (error.code === "unauthorized" && wantsPage(request) && !isPistonPath(request.url)) {
     return sendPage(
       reply.code(status).header("www-authenticate", 'Bearer realm="crucible"').serializer(String),
