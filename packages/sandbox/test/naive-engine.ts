@@ -13,6 +13,8 @@ const COMMANDS = new Map<string, (path: string) => string>([
 
 /** It knows no other limit, so that a test never waits long for it. */
 const LONGEST_MS = 1_000;
+/** Past this it reads no more: an orphan that floods would otherwise fill the test's own process. */
+const TEST_SURVIVES_CHARACTERS = 64 * 1024 * 1024;
 
 /**
  * What people write first: every mistake that the contract is there to find, in one engine. Never exported
@@ -45,6 +47,7 @@ export function createNaiveEngine(): Engine {
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream]?.on("data", (chunk: Buffer) => {
         output[stream] += chunk.toString();
+        if (output[stream].length > TEST_SURVIVES_CHARACTERS) child[stream]?.destroy();
         if (stream === "stdout") options.onOutput?.({ step: "run", stream, bytes: chunk });
       });
     }
