@@ -32,3 +32,4 @@ export { nearDuplicateGroups } from "./train/duplicates.ts";
 export { dealFolds, splitRows } from "./train/split.ts";
 export { type Balance } from "./train/balance.ts";
 export { generate, type GeneratedRow, type GenerateOptions } from "./generator/index.ts";
+export { madeRows } from "./train/made-rows.ts";

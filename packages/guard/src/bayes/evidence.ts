@@ -34,15 +34,15 @@ export function createExplainer(tables: MeasureTables): Explain {
       }
     }
     runs.sort((a, b) => b.weight - a.weight);
+    const wordsOf = ({ from, to }: { from: number; to: number }): string =>
+      stretch.slice(tokenStarts[from], to < tokenCount ? tokenStarts[to] : stretch.length).trim();
     const chosen: typeof runs = [];
     for (const run of runs) {
       if (chosen.length >= limit || run.weight <= 0) break;
+      // A full stop may weigh something, but tells a reader nothing.
+      if (!/[\p{L}\p{N}]/u.test(wordsOf(run))) continue;
       if (chosen.every(({ from, to }) => run.to <= from || run.from >= to)) chosen.push(run);
     }
-    return chosen.map(({ from, to, weight }) => ({
-      text: stretch.slice(tokenStarts[from], to < tokenCount ? tokenStarts[to] : stretch.length).trim(),
-      weight,
-      via,
-    }));
+    return chosen.map((run) => ({ text: wordsOf(run), weight: run.weight, via }));
   };
 }

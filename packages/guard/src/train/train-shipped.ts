@@ -3,10 +3,9 @@ import { parseArgs } from "node:util";
 import { createBayesStage } from "../bayes/stage.ts";
 import { encodeModel } from "../bayes/model-file.ts";
 import { loadRows } from "../data/read.ts";
-import type { Row } from "../data/row.ts";
 import { evaluate, isApart } from "../evaluate/evaluate.ts";
 import { reportTable } from "../evaluate/table.ts";
-import { generate } from "../generator/index.ts";
+import { madeRows } from "./made-rows.ts";
 import { mayShip, SHIPPED_SOURCES } from "./shipped-sources.ts";
 import { trainBayes } from "./train.ts";
 
@@ -32,13 +31,7 @@ if (trainPath === undefined || devPath === undefined || out === undefined) {
 }
 const seed = Number(values.seed);
 const given = (await loadRows(trainPath)).rows.filter(({ source }) => mayShip(source));
-const made: Row[] = [...generate({ seed, attacks: Number(values.generated) })].map(({ text, label }) => ({
-  text,
-  label,
-  // One source for all of them, or the generator would outweigh what people wrote.
-  source: "generated",
-  note: "",
-}));
+const made = madeRows(seed, Number(values.generated));
 const { model, report } = trainBayes(
   [...given, ...made],
   {

@@ -41,7 +41,7 @@ export interface TrainOptions {
 export const DEFAULT_TRAIN = {
   name: "bayes",
   settings: { bits: 19, charMin: 3, charMax: 5 },
-  linear: { variant: "log-ratio", smoothing: 0.5, epochs: 6, rate: 0.3, pull: 0.01, prior: 0.3, minTexts: 2 },
+  linear: { variant: "log-ratio", smoothing: 0.5, epochs: 6, rate: 0.3, pull: 0.01, prior: 0.3, minTexts: 3 },
   folds: 4,
   ridge: 1,
   attackShare: 0.5,

@@ -7,10 +7,9 @@ import {
   createNormaliser,
   encodeModel,
   evaluate,
-  generate,
+  madeRows,
   nearDuplicateGroups,
   reportTable,
-  type Row,
   splitRows,
   trainBayes,
 } from "@crucible/guard";
@@ -42,12 +41,7 @@ export async function trainCommand(io: Io, options: TrainOptions): Promise<numbe
   );
   const { train, test } = splitRows(rows, groups, options.testShare, seed);
   // Generated rows only teach: measured on them, any model looks perfect.
-  const made: Row[] = [...generate({ seed, attacks: options.generated })].map(({ text, label }) => ({
-    text,
-    label,
-    source: "generated",
-    note: "",
-  }));
+  const made = madeRows(seed, options.generated);
   let progress: ReturnType<typeof createProgress> | null = null;
   let trained: ReturnType<typeof trainBayes>;
   try {
