@@ -6,17 +6,6 @@ export interface Logistic {
   readonly bias: number;
 }
 
-/** Log-odds that the regression gives to a feature vector. */
-export function logOdds(model: Logistic, features: ArrayLike<number>): number {
-  let sum = model.bias;
-  for (let i = 0; i < model.weights.length; i++) {
-    sum +=
-      (model.weights[i] as number) *
-      (((features[i] as number) - (model.mean[i] as number)) / (model.scale[i] as number));
-  }
-  return sum;
-}
-
 /** Solves a small linear system by elimination with row exchange; `a` and `b` are overwritten. */
 function solve(a: Float64Array[], b: Float64Array): Float64Array {
   const n = b.length;
