@@ -75,7 +75,10 @@ describe("documents", () => {
   it.each(pages.flatMap(({ page, examples }) => examples.map((example) => ({ page, ...example }))))(
     "$page does what it shows: $command",
     async ({ command, output }) => {
-      const real = command.replaceAll("http://127.0.0.1:4180", url).replaceAll(".crucible/", `${dataDir}/`);
+      const real = command
+        .replaceAll("http://127.0.0.1:4180", url)
+        .replaceAll(".crucible/", `${dataDir}/`)
+        .replaceAll("/tmp/", `${dataDir}/`);
       const shell = promisify(execFile)("sh", ["-c", `exec 2>&1\n${real}`], { cwd: ROOT });
       shell.child.stdin?.end(); // as `crucible run` reads it to its end
       const { stdout } = await shell;
