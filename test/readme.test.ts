@@ -76,9 +76,9 @@ describe("documents", () => {
     "$page does what it shows: $command",
     async ({ command, output }) => {
       const real = command
-        .replaceAll("http://127.0.0.1:4180", url)
+        .replaceAll("/tmp/", `${dataDir}/`)
         .replaceAll(".crucible/", `${dataDir}/`)
-        .replaceAll("/tmp/", `${dataDir}/`);
+        .replaceAll("http://127.0.0.1:4180", url);
       const shell = promisify(execFile)("sh", ["-c", `exec 2>&1\n${real}`], { cwd: ROOT });
       shell.child.stdin?.end(); // as `crucible run` reads it to its end
       const { stdout } = await shell;
