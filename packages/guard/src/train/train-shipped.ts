@@ -56,7 +56,7 @@ const harmless = measured.scored
   .filter(({ label, note }) => label === 0 && !isApart(note))
   .map(({ score }) => score)
   .sort((a, b) => a - b);
-const allowBelow = Math.min(blockFrom, Math.floor((harmless[Math.floor(harmless.length * 0.9)] ?? 0) * 100) / 100);
+const allowBelow = Math.min(blockFrom, Math.floor((harmless[Math.floor(harmless.length * 0.9)] ?? 0) * 1000) / 1000);
 const shipped = { ...model, thresholds: { allowBelow, blockFrom } };
 await writeFile(out, encodeModel(shipped));
 const final = await evaluate(dev, createBayesStage(shipped), { thresholds: shipped.thresholds });
