@@ -21,7 +21,7 @@ const interval = ({ value, low, high }: Interval): string =>
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;margin:.6rem 0}
 th,td{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right}th:first-child,td:first-child{text-align:left}
-small{color:#555}.plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0}figcaption{font-size:.85rem;color:#444}
+small{color:#555}.plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;max-width:280px}figcaption{font-size:.85rem;color:#444}
 .mistake{border-left:3px solid #bbb;padding:.2rem .8rem;margin:.7rem 0}.mistake pre{white-space:pre-wrap;word-break:break-word;margin:.3rem 0;font-size:.85rem}
 @media (prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}small,figcaption{color:#aaa}}`;
 
