@@ -17,8 +17,6 @@ export interface Scan {
   /** Where each token starts in the text, in code units. */
   tokenStarts: Int32Array;
   tokenCount: number;
-  /** For each n-gram where it starts and ends in the text; filled only when asked for. */
-  spans: Int32Array;
 }
 
 const SPACE = 0;
@@ -64,7 +62,7 @@ function mix(hash: number): number {
 }
 
 /** Takes the n-grams of texts of at most `maxLength` code units; longer ones are the caller's to cut. */
-export type Scanner = (text: string, withSpans?: boolean) => Scan;
+export type Scanner = (text: string) => Scan;
 
 /**
  * Builds a scanner: word n-grams of one to three words and pairs with a gap of one, which survive an inserted word,
@@ -81,31 +79,22 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
     tokenEnds: new Int32Array(maxLength + 1),
     tokenStarts: new Int32Array(maxLength + 1),
     tokenCount: 0,
-    spans: new Int32Array(0),
   };
 
-  return (text, withSpans = false) => {
-    if (withSpans && scan.spans.length === 0) scan.spans = new Int32Array(capacity * 2);
-    const { grams, tokenEnds, tokenStarts, spans } = scan;
+  return (text) => {
+    const { grams, tokenEnds, tokenStarts } = scan;
     const end = Math.min(text.length, maxLength);
     let count = 0;
     let tokens = 0;
-    // The last five characters, white space collapsed, and where they stood.
+    // The last five characters, white space collapsed.
     let c1 = 32,
       c2 = 32,
       c3 = 32,
       c4 = 32,
       c5 = 32;
-    let p1 = 0,
-      p2 = 0,
-      p3 = 0,
-      p4 = 0,
-      p5 = 0;
-    // Hashes of the last two tokens and where they began.
+    // Hashes of the last two tokens.
     let w1 = 0,
       w2 = 0;
-    let s1 = 0,
-      s2 = 0;
     let word = 0;
     let wordStart = 0;
     let open = SPACE;
@@ -116,21 +105,12 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
       // A token ends where the class changes; signs and lone characters are tokens by themselves.
       if (open !== SPACE && (kind !== open || open === SIGN || open === LONE)) {
         const hash = open === DIGIT ? 0x5bd1e995 : word;
-        const at = count;
         grams[count++] = mix(hash) >>> shift;
         grams[count++] = mix(Math.imul(w1, K1) + hash) >>> shift;
         grams[count++] = mix(Math.imul(w2, K3) + Math.imul(w1, K2) + hash) >>> shift;
         grams[count++] = mix(Math.imul(w2, K4) + hash) >>> shift;
-        if (withSpans) {
-          for (let k = 0; k < 4; k++) {
-            spans[(at + k) * 2] = k === 0 ? wordStart : k === 1 ? s1 : s2;
-            spans[(at + k) * 2 + 1] = i;
-          }
-        }
         w2 = w1;
         w1 = hash;
-        s2 = s1;
-        s1 = wordStart;
         tokenStarts[tokens] = wordStart;
         tokenEnds[tokens++] = count;
         open = SPACE;
@@ -149,47 +129,18 @@ export function createScanner(settings: ScanSettings, maxLength: number): Scanne
       let hash = Math.imul(c1, K1) + code;
       if (charMin <= 2) grams[count++] = mix(hash ^ 0x2222) >>> shift;
       hash = (hash + Math.imul(c2, K2)) | 0;
-      if (charMin <= 3 && charMax >= 3) {
-        if (withSpans) {
-          spans[count * 2] = p2;
-          spans[count * 2 + 1] = i + 1;
-        }
-        grams[count++] = mix(hash ^ 0x3333) >>> shift;
-      }
+      if (charMin <= 3 && charMax >= 3) grams[count++] = mix(hash ^ 0x3333) >>> shift;
       hash = (hash + Math.imul(c3, K3)) | 0;
-      if (charMin <= 4 && charMax >= 4) {
-        if (withSpans) {
-          spans[count * 2] = p3;
-          spans[count * 2 + 1] = i + 1;
-        }
-        grams[count++] = mix(hash ^ 0x4444) >>> shift;
-      }
+      if (charMin <= 4 && charMax >= 4) grams[count++] = mix(hash ^ 0x4444) >>> shift;
       hash = (hash + Math.imul(c4, K4)) | 0;
-      if (charMin <= 5 && charMax >= 5) {
-        if (withSpans) {
-          spans[count * 2] = p4;
-          spans[count * 2 + 1] = i + 1;
-        }
-        grams[count++] = mix(hash ^ 0x5555) >>> shift;
-      }
+      if (charMin <= 5 && charMax >= 5) grams[count++] = mix(hash ^ 0x5555) >>> shift;
       hash = (hash + Math.imul(c5, K5)) | 0;
-      if (charMin <= 6 && charMax >= 6) {
-        if (withSpans) {
-          spans[count * 2] = p5;
-          spans[count * 2 + 1] = i + 1;
-        }
-        grams[count++] = mix(hash ^ 0x6666) >>> shift;
-      }
+      if (charMin <= 6 && charMax >= 6) grams[count++] = mix(hash ^ 0x6666) >>> shift;
       c5 = c4;
       c4 = c3;
       c3 = c2;
       c2 = c1;
       c1 = code;
-      p5 = p4;
-      p4 = p3;
-      p3 = p2;
-      p2 = p1;
-      p1 = i;
     }
     if (tokens > 0) tokenEnds[tokens - 1] = count;
     scan.gramCount = count;
