@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ApiError } from "@crucible/contract";
 import { isHostAllowed } from "./headers.ts";
 import { createKeyCache } from "./key-cache.ts";
 import { createSessions, sessionIdOf } from "./sessions.ts";
@@ -58,6 +59,29 @@ describe("the key cache", () => {
     await cache.verify("bad");
     await cache.verify("bad");
     expect(keys.calls).toBe(4);
+  });
+
+  it("lets the last answer about a key hold while the database is away, and no longer", async () => {
+    let now = 0;
+    let away: Error | undefined;
+    const keys = memoryKeys("good");
+    const verify = async (key: string) => {
+      if (away !== undefined) throw away;
+      return keys.verify(key);
+    };
+    const cache = createKeyCache({ verify }, 100, () => now);
+    await cache.verify("good");
+    now = 1000;
+    away = new ApiError("database_unavailable", "away");
+    expect(await cache.verify("good")).not.toBeNull();
+    await expect(cache.verify("other")).rejects.toBe(away);
+    away = new Error("a fault");
+    await expect(cache.verify("good")).rejects.toBe(away);
+    away = undefined;
+    keys.revoke("good");
+    expect(await cache.verify("good")).toBeNull();
+    away = new ApiError("database_unavailable", "away");
+    await expect(cache.verify("good")).rejects.toBe(away);
   });
 
   it("is bounded: the oldest key is asked for again when there are too many", async () => {
