@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import Fastify, { LogController } from "fastify";
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
@@ -49,12 +50,14 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
     return503OnClosing: false,
   }) as unknown as FastifyInstance;
 
-  // JSON alone. An empty body is no body: the schema says whether one is needed.
+  // JSON alone, and whole: a decoder would put U+FFFD where the bytes are no UTF-8, and another program would run.
+  // An empty body is no body: the schema says whether one is needed.
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, text, done) => {
-    if (text === "") done(null, undefined);
-    else void parseJson(request, text, done);
+  app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, bytes, done) => {
+    if (bytes.length === 0) done(null, undefined);
+    else if (!isUtf8(bytes)) done(new ApiError("malformed_json", "the body must be UTF-8"), undefined);
+    else void parseJson(request, bytes.toString("utf8"), done);
   });
   app.setSerializerCompiler(serializerCompiler as never);
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, ERROR_CODES } from "@crucible/contract";
@@ -14,7 +15,6 @@ const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
     "malformed_json",
     "the body must be one valid JSON value, without `__proto__` or `constructor.prototype` keys",
   ],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ["malformed_json", "the body is empty; send a JSON object"],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["invalid_request", "Content-Length does not match the body"],
   FST_ERR_BAD_URL: ["invalid_request", "the path is no valid URL"],
   FST_ERR_MAX_PARAM_LENGTH: ["not_found", "no such resource"],
@@ -88,6 +88,30 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
   return reply.send(body);
 }
 
+/** How much of a body that is too large is read to no end, and for how long. */
+const SWALLOWED_BYTES = 64 * 1024 * 1024;
+const SWALLOWED_MS = 10_000;
+
+/**
+ * Reads on what a client still sends, within bounds. Many (Python's among them) read no answer before they have sent
+ * everything: closing under them would show them a broken pipe in place of the 413.
+ */
+async function swallow(body: IncomingMessage): Promise<void> {
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  let bytes = 0;
+  const timer = setTimeout(resolve, SWALLOWED_MS).unref();
+  body.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > SWALLOWED_BYTES) resolve();
+  });
+  for (const event of ["end", "close", "error"] as const) body.once(event, () => resolve());
+  if (body.readableEnded || body.destroyed) resolve();
+  body.resume();
+  await done;
+  clearTimeout(timer);
+  body.pause();
+}
+
 /** For requests that fail before any hook runs, such as a path with broken percent signs. */
 export function handleFrameworkError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
@@ -138,7 +162,11 @@ function createAllowFinder(app: FastifyInstance): (path: string) => string[] {
 /** The one place where errors become HTTP. Call it before routes are registered. */
 export function handleErrors(app: FastifyInstance): void {
   const allowFor = createAllowFinder(app);
-  app.setErrorHandler((error, request, reply) => sendError(toApiError(error), request, reply));
+  app.setErrorHandler(async (error, request, reply) => {
+    const known = toApiError(error);
+    if (known.code === "payload_too_large") await swallow(request.raw);
+    return sendError(known, request, reply);
+  });
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowFor(request.url.split("?", 1)[0] ?? "");
     if (allowed.length === 0) {
