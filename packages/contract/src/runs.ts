@@ -79,7 +79,10 @@ export const RunRequest = z
     language: z.string().min(1).max(64),
     code: z.string().optional().meta({ description: "The whole program as one file. Or give `files`." }),
     files: z.array(FileInput).min(1).max(256).optional(),
-    entry: z.string().optional().meta({ description: "The file to start; default: the first." }),
+    entry: z
+      .string()
+      .optional()
+      .meta({ description: "The file to start; default: the first. With `code`, what its file is called." }),
     args: z.array(argument).max(256).default([]),
     stdin: z.string().default(""),
     stdinEncoding: z.enum(["utf8", "base64"]).default("utf8"),
@@ -194,18 +197,20 @@ export const BatchRequest = z
   .meta({ id: "BatchRequest", description: "All are accepted, or none." });
 export const BatchResponse = z.object({ runs: z.array(Run) }).meta({ id: "BatchResponse" });
 
+const moment = z.iso.datetime({ offset: true, error: "must be a date and time such as 2026-01-31T12:00:00Z" });
+
 export const ListRunsQuery = z.strictObject({
   status: RunStatus.optional(),
   outcome: OutcomeStatus.optional(),
-  language: z.string().optional(),
+  language: z.string().optional().meta({ description: "Name or alias." }),
   engine: z.string().optional(),
   label: z
     .string()
     .regex(/^[^=]+=.*$/, "must be name=value")
     .optional()
     .meta({ description: "`name=value`" }),
-  createdAfter: z.iso.datetime().optional(),
-  createdBefore: z.iso.datetime().optional(),
+  createdAfter: moment.optional(),
+  createdBefore: moment.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().optional().meta({ description: "`nextCursor` of the page before." }),
 });

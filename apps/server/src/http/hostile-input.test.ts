@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { ErrorBody } from "@crucible/contract";
@@ -108,6 +109,30 @@ const BAD_RUNS: Case[] = [
     "`isolation.atLeast` must be one of `none`, `wasm`",
   ],
   ["isolation as text", { ...OK, isolation: "gvisor" }, "isolation", "`isolation` must be an object"],
+  [
+    "an engine and a level",
+    { ...OK, isolation: { engine: "bubblewrap", atLeast: "namespace" } },
+    "isolation",
+    "`isolation` must have exactly one of `engine`, `atLeast`",
+  ],
+  [
+    "isolation of no kind",
+    { ...OK, isolation: {} },
+    "isolation",
+    "`isolation` must have exactly one of `engine`, `atLeast`",
+  ],
+  [
+    "an engine and a misspelt field",
+    { ...OK, isolation: { engine: "bubblewrap", atleast: "namespace" } },
+    "isolation.atleast",
+    "`isolation.atleast` is not a known field",
+  ],
+  [
+    "a label without a name",
+    { ...OK, labels: { "": "x" } },
+    'labels[""]',
+    '`labels[""]` has a name that must be at least 1 character long',
+  ],
   ["a priority out of range", { ...OK, priority: 101 }, "priority", "`priority` must be at most 100"],
   ["a label that is no text", { ...OK, labels: { a: null } }, "labels.a", "`labels.a` must be a string"],
   [
@@ -157,6 +182,12 @@ const BAD_REQUESTS: RawCase[] = [
   ["a byte order of another kind", raw("\u0000\u0001"), 400, "malformed_json"],
   ["NaN", raw('{"priority":NaN}'), 400, "malformed_json"],
   ["no body", raw(""), 400, "invalid_request"],
+  [
+    "bytes that are no UTF-8",
+    { ...raw(""), payload: Buffer.from('{"language":"python","code":"\xff"}', "latin1") },
+    400,
+    "malformed_json",
+  ],
   ["__proto__", raw('{"language":"python","code":"1","__proto__":{"admin":true}}'), 400, "malformed_json"],
   [
     "a nested __proto__",
@@ -280,6 +311,21 @@ describe("size", () => {
     });
     expect(unsaid.status).toBe(413);
     expect(runs.requests).toEqual([]);
+  });
+
+  it("tells of the 413 also who reads no answer before everything is sent", async () => {
+    const { app } = start({ bodyLimitBytes: 1000 });
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const socket = connect((app.server.address() as AddressInfo).port, "127.0.0.1");
+    socket.pause();
+    const size = 8 * 1024 * 1024;
+    socket.write(`POST /api/v1/runs HTTP/1.1\r\nhost: localhost\r\nauthorization: ${KEY.authorization}\r\n`);
+    socket.write(`content-type: application/json\r\ncontent-length: ${size}\r\nconnection: close\r\n\r\n`);
+    await new Promise<void>((sent, failed) => {
+      socket.on("error", failed);
+      socket.write(Buffer.alloc(size, " "), () => sent());
+    });
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it.each([

@@ -51,6 +51,15 @@ function closestBranch(branches: readonly (readonly Issue[])[], data: unknown, b
   return [...branches].sort((a, b) => lacks(a) - lacks(b) || a.length - b.length)[0] ?? [];
 }
 
+/** Names in quotes of the fields of which an object must have exactly one, when it has several or none of them. */
+function alternatives(branches: readonly (readonly Issue[])[], value: unknown): string | null {
+  if (typeof value !== "object" || value === null) return null;
+  const given = Object.keys(value);
+  const tooMany = branches.every((issues) => issues.every(({ code }) => code === "unrecognized_keys"));
+  const names = tooMany ? given : branches.flatMap((issues) => issues.flatMap(({ path }) => path));
+  return names.length > 1 && (tooMany || given.length === 0) ? quoted(names) : null;
+}
+
 interface Described {
   readonly path: Path;
   /** What would be right, as the end of a sentence that starts with the field. */
@@ -82,14 +91,21 @@ function describe(schema: z.ZodType, data: unknown, issue: Issue, base: Path): D
       return { path: [...path, issue.keys[0] ?? ""], rule: `is not a known field${hint}` };
     }
     case "invalid_union": {
+      const oneOf = alternatives(issue.errors, valueAt(data, path));
+      if (oneOf !== null) return { path, rule: `must have exactly one of ${oneOf}` };
       const closest = closestBranch(issue.errors, data, path)[0];
       return closest === undefined
         ? { path, rule: "is not one of the allowed forms" }
         : describe(schema, data, closest, path);
     }
     case "invalid_key":
-    case "invalid_element":
-      return { path, rule: `has a name that ${issue.issues[0]?.message ?? "is not allowed"}` };
+    case "invalid_element": {
+      const inner = issue.issues[0];
+      return {
+        path,
+        rule: `has a name that ${inner === undefined ? "is not allowed" : describe(schema, data, inner, path).rule}`,
+      };
+    }
     default:
       return { path, rule: issue.message };
   }

@@ -104,6 +104,14 @@ describe("reading and cancelling", () => {
     expect(reply.body).not.toContain("stdout");
   });
 
+  it("finds runs by any name of their language", async () => {
+    const { post, get } = start();
+    await post("/api/v1/runs", PROGRAM);
+    for (const name of ["python", "py", "PY"])
+      expect((await get(`/api/v1/runs?language=${name}`)).json().runs).toHaveLength(1);
+    for (const name of ["lua", "nothing"]) expect((await get(`/api/v1/runs?language=${name}`)).json().runs).toEqual([]);
+  });
+
   it("answers 404 for a run that is not there", async () => {
     const reply = await start().get("/api/v1/runs/run_00000000000000000000000099");
     expect(reply.statusCode).toBe(404);

@@ -6,7 +6,11 @@ import { serve } from "../serve.ts";
 import { goneSignal } from "../gone.ts";
 
 /** Runs: submit, list, read, cancel. */
-export function serveRuns(app: FastifyInstance, { submit, reader, settings }: HttpDeps, watch: FinishWatch): void {
+export function serveRuns(
+  app: FastifyInstance,
+  { submit, reader, catalog, settings }: HttpDeps,
+  watch: FinishWatch,
+): void {
   serve(app, "createRun", async ({ body, query, reply }) => {
     const run = await submit.submitRun(body);
     reply.header("location", `/api/v1/runs/${run.id}`);
@@ -18,7 +22,13 @@ export function serveRuns(app: FastifyInstance, { submit, reader, settings }: Ht
 
   serve(app, "createBatch", async ({ body }) => ({ runs: await submit.submitBatch(body.runs) }));
 
-  serve(app, "listRuns", async ({ query }) => reader.listRuns(query));
+  serve(app, "listRuns", async ({ query }) => {
+    if (query.language === undefined) return reader.listRuns(query);
+    // Runs are stored under the language's own name, whatever name was asked for.
+    const name = query.language.toLowerCase();
+    const known = (await catalog()).languages.find((one) => one.name === name || one.aliases.includes(name));
+    return reader.listRuns({ ...query, language: known?.name ?? query.language });
+  });
 
   serve(app, "getRun", async ({ params }) => {
     const run = await reader.getRun(params.id);

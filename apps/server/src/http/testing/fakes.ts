@@ -176,9 +176,10 @@ export function memoryRuns(bus: EventBus): MemoryRuns {
         alive();
         return runs.get(id) ?? null;
       },
-      async listRuns({ limit }) {
+      async listRuns({ limit, language }) {
         alive();
-        return { runs: [...runs.values()].reverse().slice(0, limit), nextCursor: null };
+        const found = [...runs.values()].filter((run) => language === undefined || run.language === language);
+        return { runs: found.reverse().slice(0, limit), nextCursor: null };
       },
       async eventsAfter(runId, afterSeq) {
         alive();
