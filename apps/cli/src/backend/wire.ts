@@ -1,12 +1,15 @@
 import type { Outcome, RunRequest, StepResult } from "@crucible/contract";
+import { findLanguage, LANGUAGES } from "@crucible/sandbox";
 import type { RunOutcome, RunSpec, StepResult as SandboxStep } from "@crucible/sandbox";
 import { decodeText, encodeBytes } from "../encode.ts";
 
-/** A run request as the sandbox takes it. A program given as one text gets the language's usual file name. */
+/** A run request as the sandbox takes it. A program given as one text is called as on a server. */
 export function toSpec(request: RunRequest, defaultFile: string): RunSpec {
   const files =
     request.files?.map(({ path, content, encoding }) => ({ path, content: decodeText(content, encoding) })) ??
-    (request.code === undefined ? [] : [{ path: defaultFile, content: Buffer.from(request.code) }]);
+    (request.code === undefined
+      ? []
+      : [{ path: nameOf(request, request.code, defaultFile), content: Buffer.from(request.code) }]);
   return {
     language: request.language,
     files,
@@ -18,6 +21,9 @@ export function toSpec(request: RunRequest, defaultFile: string): RunSpec {
     compileLimits: defined(request.compileLimits),
   };
 }
+
+const nameOf = ({ entry, language }: RunRequest, code: string, defaultFile: string): string =>
+  entry ?? findLanguage(LANGUAGES, language)?.fileFor?.(code) ?? defaultFile;
 
 /** Without the keys that hold `undefined`, which the sandbox's types tell from missing ones. */
 function defined<T extends object>(limits: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {

@@ -1,4 +1,5 @@
 import type { Outcome, RunRequest, StepResult } from "@crucible/contract";
+import { findLanguage, LANGUAGES } from "@crucible/sandbox";
 import type { Limits, RunOutcome, RunSpec, SourceFile, StepResult as EngineStep } from "@crucible/sandbox";
 
 /** Turns a request, whose language is a canonical name, into what engines take. */
@@ -15,10 +16,12 @@ export function toRunSpec(request: RunRequest, defaultFile: string): RunSpec {
   };
 }
 
-/** A program given as one text is a file named by `entry`, or by the language. */
+/** A program given as one text is a file named by `entry`, by what it declares, or by the language. */
 function sourceFiles(request: RunRequest, defaultFile: string): SourceFile[] {
   if (request.files === undefined) {
-    return [{ path: request.entry ?? defaultFile, content: Buffer.from(request.code ?? "", "utf8") }];
+    const code = request.code ?? "";
+    const path = request.entry ?? findLanguage(LANGUAGES, request.language)?.fileFor?.(code) ?? defaultFile;
+    return [{ path, content: Buffer.from(code, "utf8") }];
   }
   return request.files.map((file) => ({ path: file.path, content: Buffer.from(file.content, file.encoding) }));
 }

@@ -23,6 +23,18 @@ describe("language table", () => {
     );
   });
 
+  it.each([
+    ["public class Hello {}", "Hello.java"],
+    ["import java.util.*;\n\npublic final class Hello {\n}", "Hello.java"],
+    ["class Helper {}\n  public class Two {}", "Two.java"],
+    ["// a class of its own\nclass Only { class Inner {} }", "Only.java"],
+    ["class Helper {}\nclass Main {}", null],
+    ["record Größe(int n) {}", "Größe.java"],
+    ["int x;", null],
+  ])("names Java's file after its class: %j as %j", (source, file) => {
+    expect(findLanguage(LANGUAGES, "java")?.fileFor?.(source)).toBe(file);
+  });
+
   it("names nothing twice", () => {
     const names = LANGUAGES.flatMap((language) => [language.name, ...language.aliases]);
     expect(new Set(names).size).toBe(names.length);

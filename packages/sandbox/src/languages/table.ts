@@ -18,6 +18,18 @@ const heapMiB = (memoryBytes: number): number => Math.max(16, Math.floor((memory
 
 const JAVA_OPTIONS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData"];
 
+const JAVA_TYPE =
+  /^[ \t]*((?:(?:public|final|abstract|strictfp|sealed|non-sealed)\s+)*)(?:class|interface|enum|record)\s+([\p{L}_$][\p{L}\d_$]*)/gmu;
+
+/** javac wants a file called as its public class, and java starts the class that the file is called after. */
+function javaFile(source: string): string | null {
+  const types = [...source.matchAll(JAVA_TYPE)];
+  const main = types.find(([, modifiers]) => /\bpublic\b/.test(modifiers ?? ""));
+  // With a class Main at hand the default name is right; else the first class is what `java FILE` would start.
+  const named = main ?? (types.some(([, , name]) => name === "Main") ? undefined : types[0]);
+  return named === undefined ? null : `${named[2]}.java`;
+}
+
 /** Every language Crucible knows. To add one, add a row; nothing else names languages. */
 export const LANGUAGES: readonly Language[] = [
   {
@@ -158,6 +170,7 @@ export const LANGUAGES: readonly Language[] = [
     aliases: [],
     extensions: [".java"],
     defaultFile: "Main.java",
+    fileFor: javaFile,
     tools: { javac: ["javac"], java: ["java"] },
     versionArgs: ["-version"],
     versionPattern: /javac (\d+(?:\.\d+)*)/,

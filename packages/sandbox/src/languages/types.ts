@@ -21,6 +21,8 @@ export interface Language {
   readonly extensions: readonly string[];
   /** File name for a program given as one text. */
   readonly defaultFile: string;
+  /** The name that this text must have instead, where the language ties a file's name to what it declares. */
+  readonly fileFor?: (source: string) => string | null;
   /** Tool name to candidate names on the search path; `node` is this process's own. */
   readonly tools: Readonly<Record<string, readonly string[]>>;
   /** Prints the version of the first tool. */
