@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DEFAULT_LINE_BOUNDS, readLines, splitLines } from "./lines.ts";
+import { DEFAULT_LINE_BOUNDS, readLines, splitLines, streamLines } from "./lines.ts";
 
 let directory: string;
 beforeEach(async () => {
@@ -34,6 +35,24 @@ test("numbers the lines and leaves out blank ones, with or without a last newlin
 
 test("unpacks gzip whatever the file is called", async () => {
   expect(await linesOf(gzipSync(text))).toEqual(['1:{"a":1}', '4:{"b":"é"}', "5:last"]);
+});
+
+test.each([
+  ["in whole chunks", [gzipSync(text)]],
+  ["byte by byte", [...gzipSync(text)].map((byte) => Buffer.of(byte))],
+  ["not packed", [Buffer.from(text)]],
+])("unpacks gzip from a stream, which has no name: %s", async (_, chunks) => {
+  const lines: string[] = [];
+  for await (const line of streamLines(Readable.from(chunks), "stdin", DEFAULT_LINE_BOUNDS)) lines.push(line.text);
+  expect(lines).toEqual(['{"a":1}', '{"b":"é"}', "last"]);
+});
+
+test("says of a stream too that its gzip is cut off", async () => {
+  const cut = Readable.from([gzipSync(text).subarray(0, -4)]);
+  const read = async () => {
+    for await (const line of streamLines(cut, "stdin", DEFAULT_LINE_BOUNDS)) expect(line).toBeDefined();
+  };
+  await expect(read()).rejects.toThrow("stdin is not a whole gzip file");
 });
 
 test("a character cut in two by a chunk survives", async () => {

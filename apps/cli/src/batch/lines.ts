@@ -1,6 +1,5 @@
 import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { pipeline } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { createGunzip } from "node:zlib";
 import { CliProblem } from "../problem.ts";
@@ -25,32 +24,56 @@ export interface NumberedLine {
 
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
 
-async function isGzip(file: FileHandle): Promise<boolean> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-  return bytesRead === 2 && GZIP_MAGIC.every((byte, i) => buffer[i] === byte);
+/** The bytes of a stream, unpacked where they begin as gzip does: a name says less, and standard input has none. */
+async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  while (head.length < GZIP_MAGIC.length) {
+    const { done, value } = await chunks.next();
+    if (done === true) break;
+    head = Buffer.concat([head, value]);
+  }
+  const whole = async function* (): AsyncGenerator<Buffer> {
+    yield head;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  };
+  if (!GZIP_MAGIC.every((byte, i) => head[i] === byte)) yield* whole();
+  else {
+    const unzip = createGunzip();
+    // What goes wrong on the way in comes out of `unzip` too.
+    pipeline(whole, unzip, () => {});
+    yield* unzip as AsyncIterable<Buffer>;
+  }
 }
 
 /**
- * The lines of a plain or gzip-packed file (told by its first bytes, not its name), never all in memory.
+ * The lines of a plain or gzip-packed file, never all in memory.
  * @throws CliProblem for a broken gzip file, or one over the bounds.
  */
 export async function* readLines(path: string, bounds: LineBounds): AsyncGenerator<NumberedLine> {
   await using file = await open(path, "r");
-  const packed = await isGzip(file);
   const source = file.createReadStream({ start: 0, autoClose: false });
-  const stream: Readable = packed ? source.pipe(createGunzip()) : source;
-  source.on("error", (error) => stream.destroy(error));
   try {
-    yield* splitLines(stream, path, bounds);
+    yield* streamLines(source as AsyncIterable<Buffer>, path, bounds);
+  } finally {
+    source.destroy();
+  }
+}
+
+/** The same for any byte stream; `name` is for messages. */
+export async function* streamLines(
+  source: AsyncIterable<Buffer>,
+  name: string,
+  bounds: LineBounds,
+): AsyncGenerator<NumberedLine> {
+  try {
+    yield* splitLines(unpacked(source), name, bounds);
   } catch (error) {
     const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
     if (code !== undefined && (code.startsWith("Z_") || code.startsWith("ERR_ZLIB"))) {
-      throw new CliProblem(`${path} is not a whole gzip file`, "fetch or write it again", { cause: error });
+      throw new CliProblem(`${name} is not a whole gzip file`, "fetch or write it again", { cause: error });
     }
     throw error;
-  } finally {
-    stream.destroy();
-    source.destroy();
   }
 }
 

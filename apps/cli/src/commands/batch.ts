@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { resolve } from "node:path";
 import type { Backend } from "../backend/types.ts";
-import { DEFAULT_LINE_BOUNDS, readLines, splitLines } from "../batch/lines.ts";
+import { DEFAULT_LINE_BOUNDS, readLines, streamLines } from "../batch/lines.ts";
 import type { LineBounds, NumberedLine } from "../batch/lines.ts";
 import { createProgress } from "../batch/progress.ts";
 import { openResults } from "../batch/results.ts";
@@ -34,7 +34,7 @@ export async function batchCommand(io: Io, backend: Backend, file: string, optio
     totalBytes: options.maxInputBytes ?? DEFAULT_LINE_BOUNDS.totalBytes,
   };
   const lines = (): AsyncIterable<NumberedLine> =>
-    fromStdin ? splitLines(io.stdin as AsyncIterable<Buffer>, name, bounds) : readLines(path, bounds);
+    fromStdin ? streamLines(io.stdin as AsyncIterable<Buffer>, name, bounds) : readLines(path, bounds);
   // Counted first, so that the bar knows how much there is and a broken file fails before anything has run.
   const total = fromStdin ? null : await count(lines());
   await using results = options.out === undefined ? null : await openResults(resolve(io.cwd, options.out));
