@@ -4,10 +4,15 @@ import { expect, test } from "vitest";
 import { main } from "./cli.ts";
 import type { Io } from "./io.ts";
 
-async function call(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+const call = (...argv: string[]) => callWith({}, ...argv);
+
+async function callWith(
+  env: Record<string, string>,
+  ...argv: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   stdin.end();
-  const io: Io = { stdin, stdout, stderr, env: {}, cwd: "/", onInterrupt: () => () => {} };
+  const io: Io = { stdin, stdout, stderr, env, cwd: "/", onInterrupt: () => () => {} };
   const code = await main(argv, io);
   stdout.end();
   stderr.end();
@@ -62,4 +67,16 @@ test.each([
   const ended = await call(...argv);
   expect(ended).toMatchObject({ code, stdout: "" });
   expect(ended.stderr).toEqual(typeof stderr === "string" ? stderr : expect.stringMatching(stderr));
+});
+
+test("settings that are wrong stop the server with a line for each", async () => {
+  const { code, stderr } = await callWith({ CRUCIBLE_PORT: "x", CRUCIBLE_LOG_LEVEL: "loud" }, "serve");
+  expect(code).toBe(2);
+  expect(stderr.split("\n")).toEqual([
+    "crucible: the configuration is wrong:",
+    "  CRUCIBLE_PORT must be a whole number from 0 to 65535",
+    expect.stringMatching(/^  CRUCIBLE_LOG_LEVEL must be one of trace, /),
+    "next: see docs/reference/configuration.md",
+    "",
+  ]);
 });

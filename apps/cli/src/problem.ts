@@ -46,7 +46,9 @@ export function describe(error: unknown): Described {
 /** The text on stderr for an error; the stack only with `CRUCIBLE_DEBUG`. */
 export function problemText(error: unknown, debug: boolean): string {
   const { message, next } = describe(error);
-  const lines = [`crucible: ${message.replaceAll(/\s*\n\s*/g, " ")}`];
+  // Wrong settings have a line each; any other message is one line, whoever wrote it.
+  const listed = error instanceof Error && (error as { code?: unknown }).code === "invalid_config";
+  const lines = [`crucible: ${listed ? message : message.replaceAll(/\s*\n\s*/g, " ")}`];
   if (next !== null) lines.push(`next: ${next}`);
   if (debug && error instanceof Error && error.stack !== undefined) {
     lines.push(error.stack);

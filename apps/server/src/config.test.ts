@@ -48,6 +48,7 @@ describe("configuration", () => {
     ["CRUCIBLE_MIN_ISOLATION", "strong", "must be one of none, wasm, namespace"],
     ["CRUCIBLE_MAX_LIMITS", '{"memory": 1}', "must be a JSON object of limits"],
     ["CRUCIBLE_MAX_LIMITS", "{", "must be a JSON object of limits"],
+    ["CRUCIBLE_LOG_LEVEL", "loud", "must be one of trace, debug"],
     ["CRUCIBLE_API_KEY", "short", "must have at least 16 characters"],
     ["DATABASE_URL", "mysql://x", "must be a URL such as postgresql://"],
   ])("%s=%s is refused by name, with what would be right", (name, value, message) => {

@@ -42,6 +42,8 @@ const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, "must be a URL such as postgresql://user:password@host:5432/database");
 
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
 /** Every environment variable of the server. Docs: docs/reference/configuration.md. */
 const Environment = z.object({
   CRUCIBLE_DATA_DIR: z.string().min(1).default(".crucible"),
@@ -63,7 +65,7 @@ const Environment = z.object({
   CRUCIBLE_LEASE_MS: whole(500, 3_600_000).default(15_000),
   CRUCIBLE_POLL_MS: whole(10, 60_000).default(1_000),
   CRUCIBLE_ALLOWED_HOSTS: z.string().optional(),
-  CRUCIBLE_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  CRUCIBLE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   DATABASE_URL: databaseUrl.optional(),
 });
 
