@@ -47,7 +47,8 @@ export function describe(error: unknown): Described {
 export function problemText(error: unknown, debug: boolean): string {
   const { message, next } = describe(error);
   // Wrong settings have a line each; any other message is one line, whoever wrote it.
-  const listed = error instanceof Error && (error as { code?: unknown }).code === "invalid_config";
+  const listed =
+    error instanceof CliProblem && (error.cause as { code?: unknown } | undefined)?.code === "invalid_config";
   const lines = [`crucible: ${listed ? message : message.replaceAll(/\s*\n\s*/g, " ")}`];
   if (next !== null) lines.push(`next: ${next}`);
   if (debug && error instanceof Error && error.stack !== undefined) {

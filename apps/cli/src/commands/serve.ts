@@ -114,6 +114,10 @@ function explain(error: unknown): unknown {
       const [what = error.message] = error.message.split("; ");
       return new CliProblem(what, "stop it, or choose another directory with --data-dir", cause);
     }
+    case "database_unreachable": {
+      const [what = error.message] = error.message.split("; ");
+      return new CliProblem(what, "start it, or correct DATABASE_URL", cause);
+    }
     case "invalid_config":
       return new CliProblem(error.message, "see docs/reference/configuration.md", cause);
     default:
