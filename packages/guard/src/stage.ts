@@ -20,6 +20,8 @@ export interface StageScore {
 export interface ScreenOptions {
   /** How many pieces of evidence to collect; 0 (the default) is the fastest. */
   readonly evidence?: number;
+  /** Collect evidence only from this probability on, because it costs more than the score; default 0. */
+  readonly evidenceFrom?: number;
   /** Ends a stage that can take long; the Bayes stage answers before it could be heard. */
   readonly signal?: AbortSignal;
 }

@@ -17,9 +17,12 @@ export function createBayesStage(model: BayesModel): BayesStage {
   return {
     name: "bayes",
     version: `${model.name}@${modelHash(model)}`,
-    screen: (text, { evidence = 0 } = {}) => {
+    screen: (text, { evidence = 0, evidenceFrom = 0 } = {}) => {
       const probability = 1 / (1 + Math.exp(-logOddsOf(model, measure(text))));
-      return { probability, evidence: evidence > 0 ? explain(measure.best(), evidence) : [] };
+      return {
+        probability,
+        evidence: evidence > 0 && probability >= evidenceFrom ? explain(measure.best(), evidence) : [],
+      };
     },
   };
 }

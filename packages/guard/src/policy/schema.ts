@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { DEFAULT_POLICY } from "./default.ts";
+import { type Policy, ROLES } from "./types.ts";
+
+/** A mapping with these keys and no others. What is wrong with a key of it is told at the key. */
+function mapping<Shape extends z.core.$ZodShape>(shape: Shape) {
+  const keys = Object.keys(shape).join(", ");
+  return z.strictObject(shape, {
+    error: ({ code, keys: unknown }) =>
+      code === "unrecognized_keys"
+        ? `unknown key ${quoted(unknown)}; there is: ${keys}`
+        : `must be a mapping of: ${keys}`,
+  });
+}
+
+function quoted(values: unknown): string {
+  return (Array.isArray(values) ? values : [values]).map((value) => JSON.stringify(value)).join(", ");
+}
+
+function share() {
+  const error = "must be a number from 0 to 1";
+  return z.number({ error }).min(0, { error }).max(1, { error });
+}
+
+function whole(min: number, max: number) {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+function yesNo() {
+  return z.boolean({ error: "must be true or false" });
+}
+
+/** Builds the schema of a policy that may name these stages. */
+export function policySchema(stageNames: readonly string[]): z.ZodType<Policy> {
+  const { screen, window, cache, evidence, storeText } = DEFAULT_POLICY;
+  const stage = mapping({
+    name: z.enum(stageNames as [string, ...string[]], {
+      error: ({ input }) =>
+        `${input === undefined ? "is missing" : `no stage ${quoted(input)}`}; there is: ${stageNames.join(", ")}`,
+    }),
+    allowBelow: share(),
+    blockAtOrAbove: share(),
+    timeoutMs: whole(1, 600_000).default(1_000),
+    fail: z.enum(["closed", "open"], { error: "must be closed or open" }).default("closed"),
+  }).refine(({ allowBelow, blockAtOrAbove }) => allowBelow <= blockAtOrAbove, {
+    path: ["allowBelow"],
+    error: "must not be above blockAtOrAbove: a text cannot be allowed and blocked at once",
+  });
+  const once = <Value>(values: readonly Value[]): boolean => new Set(values).size === values.length;
+  return mapping({
+    version: z.literal(1, { error: "must be 1, the version of the format" }),
+    stages: z
+      .array(stage, { error: "must be a list of stages" })
+      .min(1, { error: "must name at least one stage" })
+      .refine((stages) => once(stages.map(({ name }) => name)), { error: "must name each stage once" }),
+    screen: mapping({
+      roles: z
+        .array(z.enum(ROLES, { error: `must be one of: ${ROLES.join(", ")}` }), {
+          error: `must be a list of: ${ROLES.join(", ")}`,
+        })
+        .min(1, { error: "must name at least one role" })
+        .refine(once, { error: "must name each role once" })
+        .default([...screen.roles]),
+      textParts: yesNo().default(screen.textParts),
+      toolCalls: yesNo().default(screen.toolCalls),
+      toolResults: yesNo().default(screen.toolResults),
+      joinTurns: whole(0, 100).default(screen.joinTurns),
+    }).prefault({}),
+    window: mapping({
+      size: whole(256, 1_048_576).default(window.size),
+      overlap: whole(0, 524_288).default(window.overlap),
+    })
+      .prefault({})
+      .refine(({ size, overlap }) => overlap * 2 <= size, {
+        path: ["overlap"],
+        error: "must be at most half of size",
+      }),
+    cache: mapping({
+      maxEntries: whole(0, 10_000_000).default(cache.maxEntries),
+      ttlMs: whole(1, 2_592_000_000).default(cache.ttlMs),
+    }).prefault({}),
+    evidence: whole(0, 50).default(evidence),
+    storeText: yesNo().default(storeText),
+  });
+}
