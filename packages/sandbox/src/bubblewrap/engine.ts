@@ -156,6 +156,11 @@ async function probe(host: Ready, bounds: LimitBounds): Promise<ProbeReport> {
     version: host.version,
     reason: failure === null ? null : `bubblewrap cannot make a sandbox here: ${failure}`,
     fix: failure === null ? null : namespaceFix(),
-    belts: beltsOf(host.cgroups.belts, host.changesUid, failure === null),
+    belts: beltsOf({
+      cgroup: host.cgroups.belts,
+      changesUid: host.changesUid,
+      limitsProcesses: host.script.spareProcesses !== null,
+      works: failure === null,
+    }),
   };
 }

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
 import { basename, join } from "node:path";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost } from "../cgroup/types.ts";
@@ -18,6 +19,7 @@ import type { SharedArgs } from "./args.ts";
 import { INSIDE, writeEtc, writeTemplateFiles } from "./layout.ts";
 import { reachableNode } from "./node-binary.ts";
 import { findBwrap } from "./probe.ts";
+import { spareProcesses } from "./spare-processes.ts";
 import { slotUid } from "./uids.ts";
 
 export const NAME = "bubblewrap";
@@ -100,7 +102,7 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     filterPath,
     script: {
       ...script,
-      spareProcesses: changesUid ? (cgroups.belts.pids ? 16 : 2) : null,
+      spareProcesses: spareProcesses({ changesUid, grouped: cgroups.belts.pids, release: release() }),
       limitData: !cgroups.belts.memory,
     },
     nodePath: reachableNode(changesUid),

@@ -57,24 +57,32 @@ export function namespaceFix(): string {
   return "allow user namespaces on this host; inside a container, run it with a seccomp profile that permits them";
 }
 
+/** What this host lets the engine do. */
+export interface HostBelts {
+  readonly cgroup: CgroupBelts;
+  readonly changesUid: boolean;
+  /** RLIMIT_NPROC counts the processes of one run alone, so it can limit them. */
+  readonly limitsProcesses: boolean;
+  /** The engine can run programs at all. */
+  readonly works: boolean;
+}
+
 /** Every defence of the engine on this host. */
-export function beltsOf(cgroup: CgroupBelts, changesUid: boolean, works: boolean): Belt[] {
+export function beltsOf({ cgroup, changesUid, limitsProcesses, works }: HostBelts): Belt[] {
+  const rlimits = `processor time, file size, open files${limitsProcesses ? ", processes" : ""}; each process`;
+  const processes = limitsProcesses ? "are limited by RLIMIT_NPROC" : "are not limited: Linux 5.14 or newer could";
   const belt = (name: string, on: boolean, detail: string): Belt => ({ name, on: works && on, detail });
   return [
     belt("namespaces", true, "user, pid, network, ipc, uts, mount, cgroup; nested user namespaces disabled"),
     belt("seccomp", true, `allow-list for ${process.arch}`),
     belt("no-capabilities", true, "all dropped, no_new_privs"),
-    belt("rlimits", true, "processor time, file size, open files, processes; each process"),
+    belt("rlimits", true, rlimits),
     belt(
       "cgroup-memory",
       cgroup.memory,
       cgroup.memory ? cgroup.detail : `${cgroup.detail}; memory is limited for each process alone`,
     ),
-    belt(
-      "cgroup-pids",
-      cgroup.pids,
-      cgroup.pids ? cgroup.detail : `${cgroup.detail}; processes are limited by RLIMIT_NPROC`,
-    ),
+    belt("cgroup-pids", cgroup.pids, cgroup.pids ? cgroup.detail : `${cgroup.detail}; processes ${processes}`),
     belt("cgroup-cpu", cgroup.cpu, cgroup.cpu ? cgroup.detail : `${cgroup.detail}; no limit on cores at once`),
     belt(
       "uid-per-slot",

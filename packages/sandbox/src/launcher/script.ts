@@ -32,10 +32,7 @@ function ulimits(limits: Limits, options: ScriptOptions): string {
 export interface ScriptOptions {
   /** Which option of this shell's `ulimit` sets RLIMIT_NPROC. */
   readonly processFlag: "-p" | "-u";
-  /**
-   * Processes of the same user besides the program's: bwrap and the launcher, and room for the control group
-   * to refuse first, because only it counts what it refuses. Null where all of a server's runs share one user.
-   */
+  /** Processes that RLIMIT_NPROC allows beside the program's; null where it would count those of other runs too. */
   readonly spareProcesses: number | null;
   /** On where no control group holds memory; then processor time too is taken from the shell. */
   readonly limitData: boolean;
