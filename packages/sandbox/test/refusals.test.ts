@@ -129,4 +129,30 @@ sum(range(5_000_000))
       await service.kill();
     },
   );
+
+  it.skipIf(whyNotAnotherUser !== null)(
+    `holds a run at its process limit, or says that it cannot${whyNotAnotherUser === null ? "" : ` (skipped: ${whyNotAnotherUser})`}`,
+    async () => {
+      const code = `
+import os, signal
+forked = 0
+try:
+    for _ in range(100):
+        if os.fork() == 0:
+            signal.pause()
+        forked += 1
+except BlockingIOError:
+    pass
+print(forked)
+`;
+      const service = startService({ code, limits: { pids: 20 } }, 65_534);
+      const report = await service.next();
+      const belt = (report["belts"] as { name: string; detail: string }[]).find(({ name }) => name === "cgroup-pids");
+      let line = await service.next();
+      while ("output" in line) line = await service.next();
+      const held = belt?.detail.endsWith("processes are limited by RLIMIT_NPROC") === true;
+      expect(line).toMatchObject({ status: "exited", stdout: held ? "20\n" : "100\n" });
+      await service.kill();
+    },
+  );
 });
