@@ -164,8 +164,10 @@ export function handleErrors(app: FastifyInstance): void {
   const allowFor = createAllowFinder(app);
   app.setErrorHandler(async (error, request, reply) => {
     const known = toApiError(error);
-    if (known.code === "payload_too_large") await swallow(request.raw);
-    return sendError(known, request, reply);
+    if (known.code !== "payload_too_large") return sendError(known, request, reply);
+    await swallow(request.raw);
+    const most = `the body must be at most ${request.routeOptions.bodyLimit} bytes`;
+    return sendError(new ApiError("payload_too_large", most, { cause: error }), request, reply);
   });
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowFor(request.url.split("?", 1)[0] ?? "");

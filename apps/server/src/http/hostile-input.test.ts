@@ -302,6 +302,7 @@ describe("size", () => {
     const payload = JSON.stringify({ ...OK, code: "x".repeat(2000) });
     const said = await app.inject({ method: "POST", url: "/api/v1/runs", headers: { ...KEY, ...JSON_TYPE }, payload });
     expect([said.statusCode, said.json().error.code]).toEqual([413, "payload_too_large"]);
+    expect(said.json().error.message).toContain("at most 1000 bytes");
     const address = await app.listen({ port: 0, host: "127.0.0.1" });
     const unsaid = await fetch(`${address}/api/v1/runs`, {
       method: "POST",
