@@ -46,3 +46,20 @@ export {
   type StagePolicy,
   type WindowPolicy,
 } from "./policy/types.ts";
+export { createKey } from "./cache/key.ts";
+export { createMemoryCache } from "./cache/memory.ts";
+export type { CacheStats, MemoryCache, VerdictCache } from "./cache/types.ts";
+export { InvalidMessagesError, PipelineConfigError } from "./pipeline/errors.ts";
+export { createPipeline, type Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
+export type {
+  Clock,
+  MessageVerdict,
+  Outcome,
+  PlaceVerdict,
+  Reason,
+  StageFailure,
+  StageRecord,
+  TextVerdict,
+  Unscreened,
+  Verdict,
+} from "./pipeline/types.ts";
