@@ -39,12 +39,20 @@ export async function write(stream: Writable, data: string | Uint8Array): Promis
   });
 }
 
+/** Ctrl-C below `npm run` comes twice: from the terminal to all, and once more from npm. Milliseconds. */
+const ECHO_MS = 500;
+
 /** An abort signal that fires at the first Ctrl-C; at the second the process ends at once. */
 export function interruptible(io: Io): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
   const controller = new AbortController();
+  let stoppedAt = 0;
   const stop = io.onInterrupt((name) => {
-    // Engines kill what they started when this process goes (die-with-parent), so an impatient exit leaves nothing.
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) {
+      if (performance.now() - stoppedAt < ECHO_MS) return;
+      // Engines kill what they started when this process goes (die-with-parent), so an impatient exit leaves nothing.
+      process.exit(130);
+    }
+    stoppedAt = performance.now();
     controller.abort(new Error(`stopped by ${name}`));
   });
   return { signal: controller.signal, [Symbol.dispose]: stop };

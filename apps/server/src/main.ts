@@ -80,10 +80,21 @@ function httpSettings(config: Config): HttpSettings {
   };
 }
 
-/** Resolves with the first signal that asks the process to end. A second one ends it at once. */
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** Ctrl-C below npm comes twice: from the terminal to all, and once more from npm. Milliseconds. */
+const ECHO_MS = 500;
+
+/** Resolves with the first signal that asks the process to end. One more, after its echo, ends it at once. */
 export function untilStopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+    const stop = (signal: NodeJS.Signals): void => {
+      resolve(signal);
+      setTimeout(() => {
+        for (const each of STOP_SIGNALS) process.off(each, stop);
+      }, ECHO_MS).unref();
+    };
+    for (const signal of STOP_SIGNALS) process.on(signal, stop);
   });
 }
 

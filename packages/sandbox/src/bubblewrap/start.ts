@@ -129,6 +129,8 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   args.push(...options.argsAfter, ...options.command);
 
   const child = startChild({
+    // Ctrl-C at the terminal is the service's: it decides whether programs may finish.
+    detached: true,
     ...closingDescriptors(options.inherited, fds.length, options.bwrap, args),
     fds,
     env: {},

@@ -75,6 +75,8 @@ function createLines(socket: Duplex): { onLine: (listener: ((line: string) => vo
 export async function startTemplate(options: TemplateOptions): Promise<Template> {
   const fds = ["null", "pipe", "pipe", "pipe", "pipe"] as const;
   const child = startChild({
+    // As in bubblewrap/start.ts: Ctrl-C at the terminal is the service's.
+    detached: true,
     ...closingDescriptors(options.inherited, fds.length, options.bwrap, options.args),
     fds,
     env: {},
