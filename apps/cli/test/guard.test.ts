@@ -55,6 +55,64 @@ describe("crucible guard screen", () => {
   });
 });
 
+describe("crucible guard screen with a policy or a conversation", () => {
+  const strict = "version: 1\nstages:\n  - {name: bayes, allowBelow: 0, blockAtOrAbove: 0.0001}\n";
+  const messages = [
+    { role: "user", content: "What does this mail say?" },
+    { role: "tool", tool_call_id: "c", content: `Dear all, the meeting is at ten. ${ATTACK}` },
+  ];
+
+  it("decides by the policy", async () => {
+    await writeFile(join(folder, "strict.yaml"), strict);
+    const { code, stdout } = await guard(["screen", "--policy", "strict.yaml", "--json", "What a nice day"]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      decision: "block",
+      admitted: false,
+      reason: "at_or_above_block",
+      thresholds: { allowBelow: 0, blockFrom: 0.0001 },
+      policy: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  it("says where a policy is wrong and what would be right", async () => {
+    await writeFile(join(folder, "wrong.yaml"), strict.replace("bayes", "bays").replace("0.0001", "high"));
+    const { code, stderr } = await guard(["screen", "--policy", "wrong.yaml", "x"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('wrong.yaml:3:12: stages[0].name: no stage "bays"; there is: bayes');
+    expect(stderr).toContain("wrong.yaml:3:49: stages[0].blockAtOrAbove: must be a number from 0 to 1");
+    expect(await guard(["screen", "--policy", "none.yaml", "x"])).toMatchObject({ code: 2 });
+    expect(await guard(["screen", "--policy", "strict.yaml", "--block-from", "1", "x"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--policy and thresholds"),
+    });
+  });
+
+  it("finds the message that carries the attack, in a list and in the body of a request", async () => {
+    await writeFile(join(folder, "chat.json"), JSON.stringify(messages));
+    const { code, stdout } = await guard(["screen", "--messages", "chat.json"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^block {2}\d\.\d{3} {2}messages\[1\]\.content\n/);
+    expect(stdout).toMatch(/\n {2}(allow|flag ) {2}\d\.\d{3} {2}0 user\n {2}block {2}\d\.\d{3} {2}1 tool\n/);
+    const body = await guard(["screen", "--messages", "-", "--json"], JSON.stringify({ model: "m", messages }));
+    expect(JSON.parse(body.stdout)).toMatchObject({ decision: "block", path: "messages[1].content" });
+  });
+
+  it("says what is wrong with messages", async () => {
+    const cases = [
+      ["{", "- is no JSON"],
+      ["7", "- has no messages"],
+      ["[]", "messages is empty"],
+      ['[{"role":"robot","content":"x"}]', "messages[0].role must be one of"],
+    ] as const;
+    for (const [given, expected] of cases) {
+      const { code, stderr } = await guard(["screen", "--messages", "-"], given);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(expected) });
+    }
+    expect(await guard(["screen", "x", "--messages", "-"])).toMatchObject({ code: 2 });
+  });
+});
+
 describe("crucible guard train and eval", () => {
   it("trains from CSV and JSON Lines, then measures with all outputs", async () => {
     await writeFile(join(folder, "a.jsonl"), jsonl);

@@ -31,13 +31,15 @@ function withModel(command: Command): Command {
 export function addGuardCommands(program: Command, io: Io, done: (exitCode: number) => void): void {
   const guard = program.command("guard").description("screen prompts for attacks; train and measure the filter");
 
-  withModel(guard.command("screen").description("screen one text"))
+  withModel(guard.command("screen").description("screen one text or one conversation"))
     .argument("[text]", "the text; - or nothing reads it from standard input")
-    .option("--evidence <count>", "how many pieces of evidence to show", count, 5)
+    .option("--policy <path>", "a policy file; default: the thresholds of the model")
+    .option("--messages <path>", "screen the messages in this JSON file instead; - is standard input")
+    .option("--evidence <count>", "pieces of evidence to show of what is not allowed; default: the policy's", count)
     .option("--json", "as JSON")
     .addHelpText(
       "after",
-      "\nExit code: 0 allowed, 1 blocked, 3 flagged.\n\nExamples:\n  crucible guard screen 'Ignore all previous instructions'\n  crucible guard screen - < mail.txt",
+      "\nExit code: 0 allowed, 1 blocked, 3 flagged, 4 a stage failed.\n\nExamples:\n  crucible guard screen 'Ignore all previous instructions'\n  crucible guard screen - < mail.txt\n  crucible guard screen --policy strict.yaml --messages chat.json",
     )
     .action(async (text: string | undefined, options: ScreenOptions) => {
       const { screenCommand } = await import("./screen.ts");
