@@ -279,6 +279,11 @@ describe("a bad request", () => {
     expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
   });
 
+  it("says of a query field that was given twice that once is enough", async () => {
+    const reply = await start().app.inject({ url: "/api/v1/runs?label=a=b&label=c=d", headers: KEY });
+    expect(reply.json().error).toMatchObject({ field: "label", message: "`label` must be given once" });
+  });
+
   it.each([
     ["DELETE", "/api/v1/runs", "GET, HEAD, POST"],
     ["PUT", "/api/v1/runs/run_00000000000000000000000001", "GET, HEAD"],

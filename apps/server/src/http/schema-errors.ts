@@ -138,5 +138,7 @@ export function parseInput(schema: z.ZodType, data: unknown, part: InputPart): P
   const issue = result.error.issues[0];
   if (issue === undefined)
     return { error: new ApiError("invalid_request", `${WHOLE[part]} is invalid`), path: [], issue: null };
-  return { error: invalid(part, describe(schema, data, issue, [])), path: issue.path, issue };
+  const twice = part === "query" && Array.isArray(valueAt(data, issue.path));
+  const described = twice ? { path: issue.path, rule: "must be given once" } : describe(schema, data, issue, []);
+  return { error: invalid(part, described), path: issue.path, issue };
 }
