@@ -113,6 +113,24 @@ describe("a stage that fails", () => {
     expect(verdict.failures.map(({ stage }) => stage)).toEqual(["a"]);
   });
 
+  it("hides no block of another text, and is not hidden by a flag", async () => {
+    const stage = stageOf("a", (text) => {
+      if (text === "broken") throw new Error("model gone");
+      return score(text === "bad" ? 0.9 : 0.5);
+    });
+    const decisionOn = async (fail: Fail, ...texts: string[]): Promise<readonly unknown[]> => {
+      const pipeline = createPipeline({ policy: policyOf([["a", fail]]), stages: [stage] });
+      const { decision, admitted } = await pipeline.screen(texts.map((content) => ({ role: "tool", content })));
+      return [decision, admitted];
+    };
+    for (const fail of ["closed", "open"] as const) {
+      expect(await decisionOn(fail, "broken", "bad")).toEqual(["block", false]);
+      expect(await decisionOn(fail, "bad", "broken")).toEqual(["block", false]);
+      expect(await decisionOn(fail, "unsure", "broken")).toEqual(["error", fail === "open"]);
+      expect(await decisionOn(fail, "broken", "unsure")).toEqual(["error", fail === "open"]);
+    }
+  });
+
   it("is told to stop when its time is over", async () => {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     const stage = stageOf("a", async (_, signal) => {
