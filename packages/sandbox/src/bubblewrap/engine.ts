@@ -92,6 +92,7 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
     {
       compile,
       runLimits: plan.limits,
+      dataSlackBytes: plan.language.definition.dataSlackBytes ?? 0,
       stdinPath: plan.stdin.length === 0 ? null : INSIDE.stdin,
       writableDirs: [INSIDE.box],
     },

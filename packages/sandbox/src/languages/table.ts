@@ -30,6 +30,9 @@ function javaFile(source: string): string | null {
   return named === undefined ? null : `${named[2]}.java`;
 }
 
+/** V8 maps this much for its heap and thread stacks at the start (measured: Node 24 does not start with less). */
+const NODE_SLACK_BYTES = 640 * 1024 * 1024;
+
 /** Every language Crucible knows. To add one, add a row; nothing else names languages. */
 export const LANGUAGES: readonly Language[] = [
   {
@@ -53,6 +56,7 @@ export const LANGUAGES: readonly Language[] = [
     versionArgs: ["--version"],
     versionPattern: /v(\d+\.\d+\.\d+)/,
     debianPackage: "nodejs",
+    dataSlackBytes: NODE_SLACK_BYTES,
     run: ({ tool, entry }) => [tool("node"), asPath(entry)],
   },
   {
@@ -64,6 +68,7 @@ export const LANGUAGES: readonly Language[] = [
     versionArgs: ["--version"],
     versionPattern: /v(\d+\.\d+\.\d+)/,
     debianPackage: "nodejs",
+    dataSlackBytes: NODE_SLACK_BYTES,
     // Node strips the types; `enum` and other syntax that needs code generation too is transformed.
     run: ({ tool, entry }) => [
       tool("node"),

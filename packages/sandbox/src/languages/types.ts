@@ -31,6 +31,8 @@ export interface Language {
   /** Debian package that brings it. */
   readonly debianPackage: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Memory that the runtime maps and never touches; only counts where rlimits alone hold memory. Default 0. */
+  readonly dataSlackBytes?: number;
   /** Absent for languages that run from source. */
   readonly compile?: (context: CommandContext) => string[];
   readonly run: (context: CommandContext) => string[];

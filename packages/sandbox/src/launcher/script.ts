@@ -10,7 +10,7 @@ const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
  * Resource limits as the second belt behind control groups. They bind each process, not the sum.
  * One option a call: dash takes no more. `-p` is RLIMIT_NPROC in dash, `-u` in bash and busybox.
  */
-function ulimits(limits: Limits, options: ScriptOptions): string {
+function ulimits(limits: Limits, options: ScriptOptions, dataSlackBytes: number): string {
   const cpuSeconds = Math.max(1, Math.ceil(limits.cpuTimeMs / 1000));
   // POSIX, ulimit: blocks of 512 bytes.
   const fileBlocks = Math.floor(limits.fileSizeBytes / 512);
@@ -25,7 +25,7 @@ function ulimits(limits: Limits, options: ScriptOptions): string {
     lines.push(`ulimit ${options.processFlag} ${limits.pids + options.spareProcesses}`);
   }
   // Without a memory group: data segment and private writable mappings of each process (setrlimit(2), RLIMIT_DATA).
-  if (options.limitData) lines.push(`ulimit -d ${Math.ceil(limits.memoryBytes / 1024)}`);
+  if (options.limitData) lines.push(`ulimit -d ${Math.ceil((limits.memoryBytes + dataSlackBytes) / 1024)}`);
   return lines.join("; ");
 }
 
@@ -42,6 +42,8 @@ export interface LauncherPlan {
   /** Null when the language has no compile step. */
   readonly compile: { readonly argv: readonly string[]; readonly limits: Limits } | null;
   readonly runLimits: Limits;
+  /** What the runtime maps and never touches, bytes: on top of the memory limit where an rlimit has to hold it. */
+  readonly dataSlackBytes: number;
   /** File that becomes standard input; null is /dev/null. */
   readonly stdinPath: string | null;
   /** Directories whose fill level tells "disk full" apart from an ordinary failure. */
@@ -67,7 +69,7 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
   if (plan.compile !== null) {
     const argv = plan.compile.argv.map(quote).join(" ");
     lines.push(
-      `(exec </dev/null >&4 2>&5 ${closed}; ${ulimits(plan.compile.limits, options)}; exec ${argv})`,
+      `(exec </dev/null >&4 2>&5 ${closed}; ${ulimits(plan.compile.limits, options, plan.dataSlackBytes)}; exec ${argv})`,
       `c=$?; ${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${awaitGo}`,
     );
   }
@@ -75,7 +77,7 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
   const where = plan.writableDirs.map(quote).join(" ");
   const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
   lines.push(
-    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options)}; exec "$@")`,
+    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`,
     `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}echo "ran $c"; [ $c = 0 ] && exit 0`,
     `read -r go <&3; [ "$go" = check ] || exit 0`,
     `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full {} +; echo checked`,

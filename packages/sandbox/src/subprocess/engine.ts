@@ -90,6 +90,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
               ? null
               : { argv: commands.compile, limits: plan.compileLimits },
           runLimits: plan.limits,
+          dataSlackBytes: plan.language.definition.dataSlackBytes ?? 0,
           stdinPath: plan.stdin.length === 0 ? null : dirs.stdin,
           writableDirs: [base],
         },
