@@ -6,7 +6,7 @@ import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import type { OutcomeFrame } from "../run/outcome.ts";
-import { commandsOf } from "../run/plan.ts";
+import { commandsOf, givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
 import type { Engine, ProbeReport, RunOptions, RunOutcome } from "../types.ts";
@@ -76,10 +76,6 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
     close: () => warm.close(),
   });
 }
-
-/** What we put on the tmpfs ourselves. */
-const givenBytes = (plan: RunPlan): number =>
-  plan.files.reduce((sum, file) => sum + file.content.length, plan.stdin.length);
 
 function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup | null): StartOptions {
   const insideNode = (path: string): string => (path === process.execPath ? INSIDE.node : path);

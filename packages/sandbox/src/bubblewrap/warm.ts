@@ -1,6 +1,7 @@
 import type { RunGroup } from "../cgroup/types.ts";
 import { slotDir } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
+import { givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { startTemplate } from "../template/template.ts";
 import type { ForkedRun, Template, TemplateRequest } from "../template/template.ts";
@@ -57,7 +58,7 @@ function requestOf(host: Ready, plan: RunPlan): TemplateRequest {
     directories: parentDirs(plan.files),
     files,
     hasStdin: plan.stdin.length > 0,
-    tmpfsBytes: limits.diskBytes + files.reduce((sum, { content }) => sum + content.length, 0),
+    tmpfsBytes: limits.diskBytes + givenBytes(plan),
     fileSizeBytes: limits.fileSizeBytes,
     limits: {
       CORE: [0, 0],

@@ -65,7 +65,9 @@ export interface LauncherPlan {
 export function launcherScript(plan: LauncherPlan, options: ScriptOptions): string {
   const closed = "3>&- 4>&- 5>&- 7>&-";
   const awaitGo = `read -r go <&3; [ "$go" = go ] || exit 0`;
-  const lines = [awaitGo, "exec 7>&2 2>&3"];
+  // Process 1 gets no signal from inside but those that it handles, and some shells end by SIGINT. The subshells
+  // start with the default again.
+  const lines = [awaitGo, "trap : INT; exec 7>&2 2>&3"];
   if (plan.compile !== null) {
     const argv = plan.compile.argv.map(quote).join(" ");
     lines.push(

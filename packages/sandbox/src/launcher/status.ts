@@ -83,5 +83,7 @@ export function readStatus(
       onMessage(message);
     }
   });
-  stream.once("close", () => onEnd(flooded));
+  // A child that ends early has its streams closed by Node, before anybody listens: there is no second `close`.
+  if (stream.closed) onEnd(false);
+  else stream.once("close", () => onEnd(flooded));
 }

@@ -43,7 +43,8 @@ export function tap(
     }
   });
   // `close` follows `end`, an error and destroy() alike.
-  stream.once("close", () => resolve());
+  if (stream.closed) resolve();
+  else stream.once("close", () => resolve());
   return {
     bytes: () => Buffer.concat(chunks),
     get truncated() {

@@ -9,6 +9,7 @@ const MAX_FILES = 256;
 function pathFault(path: string): string | null {
   if (path === "") return "must not be empty";
   if (path.includes("\0")) return "must not hold NUL";
+  if (!path.isWellFormed()) return "must be Unicode text";
   if (path.startsWith("/")) return "must be relative";
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `must be at most ${MAX_PATH_BYTES} bytes long`;
   const segments = path.split("/");

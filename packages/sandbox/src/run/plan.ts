@@ -19,6 +19,14 @@ export interface RunPlan {
   readonly compileLimits: Limits | null;
 }
 
+const PAGE_BYTES = 4096;
+
+/** What the request itself takes on a tmpfs, which stores whole pages: not the program's doing, so not in its limit. */
+export function givenBytes(plan: Pick<RunPlan, "files" | "stdin">): number {
+  const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+  return plan.files.reduce((sum, file) => sum + pages(file.content.length), pages(plan.stdin.length));
+}
+
 /** Command lines for the places where an engine puts things. */
 export interface Commands {
   readonly compile: readonly string[] | null;
@@ -36,6 +44,7 @@ function checkStrings(field: string, values: readonly string[]): number {
   for (const value of values) {
     const bytes = Buffer.byteLength(value);
     total += bytes + 1;
+    if (!value.isWellFormed()) throw new SpecError("invalid_field", field, `${field} must be Unicode text`);
     if (value.includes("\0")) throw new SpecError("invalid_field", field, `${field} must not hold NUL`);
     if (bytes > MAX_ARG_BYTES)
       throw new SpecError("invalid_field", field, `${field}: one value has over ${MAX_ARG_BYTES} bytes`);

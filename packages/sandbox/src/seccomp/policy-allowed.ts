@@ -98,7 +98,7 @@ export const ALLOWED_GROUPS: readonly AllowedGroup[] = [
       sched_yield sched_getaffinity sched_setaffinity sched_getparam sched_setparam
       sched_getscheduler sched_setscheduler sched_get_priority_max sched_get_priority_min
       sched_rr_get_interval sched_getattr sched_setattr getpriority setpriority ioprio_get
-      ioprio_set getrlimit setrlimit prlimit64 getrusage
+      ioprio_set getrlimit setrlimit getrusage
     `),
   },
   {

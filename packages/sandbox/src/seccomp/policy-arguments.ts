@@ -141,6 +141,12 @@ export const ARGUMENT_RULES: Readonly<Record<string, ArgumentRules>> = {
     otherwise: "EAFNOSUPPORT",
   },
 
+  /** One's own limits only: those of process 1, which reports the end, are not the program's to lower. */
+  prlimit64: {
+    rules: [{ when: [{ arg: 0, bits: 32, in: [0n] }], action: "allow" }],
+    otherwise: "EPERM",
+  },
+
   /** Pipes, files and sockets by name; no devices, whatever the kernel itself would say. */
   mknod: mknodMode(1),
   mknodat: mknodMode(2),

@@ -55,7 +55,7 @@ def read_line():
     while not line.endswith(b"\n"):
         byte = os.read(CONTROL, 1)
         if not byte:
-            os._exit(0)
+            os._exit(1)
         line += byte
     return line[:-1]
 
@@ -65,7 +65,7 @@ def read_exactly(size):
     while size > 0:
         part = os.read(CONTROL, min(size, 1 << 20))
         if not part:
-            os._exit(0)
+            os._exit(1)
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
@@ -148,10 +148,12 @@ def show_command_line(words):
 
 def become_program(request, outputs):
     """In the program's process: a fresh-looking interpreter, then the program as `__main__`. Never returns."""
+    check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(CWD)
-    if request["stdin"]:
-        source = os.open(f"{BOX}/stdin", os.O_RDONLY)
-        os.dup2(source, 0)
+    # Never the template's own descriptor 0: its flags and locks would be shared by all runs.
+    source = os.open(f"{BOX}/stdin" if request["stdin"] else "/dev/null", os.O_RDONLY)
+    os.dup2(source, 0)
     os.dup2(outputs[0], 1)
     os.dup2(outputs[1], 2)
     script = f"{CWD}/./{request['entry']}"
@@ -267,11 +269,13 @@ def report(status, request):
 def first_process(request):
     os.setsid()
     outputs = prepare(request)
+    # Before there is a program: nobody of the same user may open this process in /proc, and no signal from
+    # inside reaches a process 1 without a handler (pid_namespaces(7)); Python has one for SIGINT.
+    check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "undumpable")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = os.fork()
     if child == 0:
         become_program(request, outputs)
-    # Nobody of the same user may open this process in /proc from here on.
-    check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "undumpable")
     for output in outputs:
         os.close(output)
     while True:
@@ -285,22 +289,43 @@ def first_process(request):
 def serve_one():
     """The fork: waits until it is in its control group, then reads the request. Never returns."""
     if read_line() != b"go":
-        os._exit(0)
+        os._exit(1)
     request = json.loads(read_exactly(int(read_line())))
     unshare(os.getuid())
     child = os.fork()
     if child == 0:
         first_process(request)
-    os.waitpid(child, 0)
-    os._exit(0)
+    _, status = os.waitpid(child, 0)
+    os._exit(0 if status == 0 else 1)
+
+
+def rehearse():
+    """Makes the namespaces and mounts once: a host that refuses them must be known before a run needs them."""
+    child = os.fork()
+    if child == 0:
+        try:
+            unshare(os.getuid())
+            inner = os.fork()
+            if inner == 0:
+                mount(b"proc", b"/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+                write_text("/proc/sys/user/max_user_namespaces", b"0")
+                mount(b"tmpfs", b"/box", MS_NOSUID | MS_NODEV, b"size=4096,mode=0755")
+                os._exit(0)
+            os._exit(0 if os.waitpid(inner, 0)[1] == 0 else 1)
+        except OSError as fault:
+            os.write(2, f"template: {fault}\n".encode())
+            os._exit(1)
+    if os.waitpid(child, 0)[1] != 0:
+        os._exit(1)
 
 
 def serve():
     """The template itself. Never returns."""
+    rehearse()
     say("ready")
     while True:
         if read_line() != b"run":
-            os._exit(0)
+            os._exit(1)
         child = os.fork()
         if child == 0:
             try:
@@ -309,9 +334,12 @@ def serve():
                 # Nothing of the program has run: the sandbox could not be made.
                 os.write(2, f"template: {fault}\n".encode())
                 say("broken")
-                os._exit(0)
+                os._exit(1)
         say("forked")
-        os.waitpid(child, 0)
+        if os.waitpid(child, 0)[1] != 0:
+            # Bytes of the request may be left on the socket, and processes of the run below this one. As process 1
+            # of its namespace the template takes the processes with it, and nobody reads the bytes.
+            os._exit(1)
         say("idle")
 
 

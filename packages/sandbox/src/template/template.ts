@@ -109,9 +109,12 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       void ended.then(() => finish(null));
     });
 
+  let firstPid: number | null = null;
   const close = async (): Promise<void> => {
     retired = true;
-    child.kill("SIGKILL");
+    // Process 1 takes its namespace with it, and bwrap ends when that is done; bwrap first would not wait for it.
+    // Until then it is bwrap's unreaped child, so its number cannot have been given to another.
+    if (!hasEnded && (firstPid === null || !tryKill(firstPid))) child.kill("SIGKILL");
     await ended;
   };
   const innerPid = new Promise<number | null>((resolve) => {
@@ -124,6 +127,7 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
     void ended.then(() => resolve(null));
   });
   const [first, pid] = await Promise.all([nextLine(), innerPid]);
+  firstPid = pid;
   if (first !== "ready" || pid === null) {
     await close();
     throw new Error(`the template did not start: ${said.trim() || first || "no word of it"}`);
@@ -137,10 +141,13 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       await close();
       return null;
     }
-    const [runner] = childrenOf(pid);
+    const [runner, ...others] = childrenOf(pid);
     try {
-      if (runner === undefined) throw new Error("the fork is not to be seen");
+      // An orphan of an earlier run beside the fork: which of them is which cannot be told.
+      if (runner === undefined || others.length > 0) throw new Error("the fork is not to be seen");
       await group.add(runner);
+      // A process that is ending is "added" without an error.
+      if (!group.pids().includes(runner)) throw new Error("the fork is not in its control group");
     } catch {
       await close();
       return null;
@@ -162,8 +169,10 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       for (const output of outputs) output.closeChildEnd();
       control.push(null);
       control.destroy();
-      if (!isClean) retired = true;
-      endRun();
+      // Bytes of this run may be left on the socket, or processes below the template: it ends before the run does,
+      // so that nothing can read or write in the name of the next.
+      if (isClean && !retired) endRun();
+      else void close().then(endRun);
     };
     lines.onLine((line) => {
       if (line === "idle") return finish();
@@ -210,6 +219,14 @@ function encode(request: TemplateRequest): Buffer {
   const header = { ...rest, stdin: hasStdin, files: files.map(({ path, content }) => [path, content.length]) };
   const text = Buffer.from(JSON.stringify(header));
   return Buffer.concat([Buffer.from(`go\n${text.length}\n`), text, ...files.map(({ content }) => content)]);
+}
+
+function tryKill(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
 }
 
 /** Host pids of a process's children (proc(5), CONFIG_PROC_CHILDREN). */

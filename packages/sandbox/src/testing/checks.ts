@@ -7,6 +7,7 @@ import { floodChecks } from "./checks/floods.ts";
 import { leakChecks } from "./checks/leaks.ts";
 import { memoryBombChecks } from "./checks/memory-bombs.ts";
 import { processBombChecks } from "./checks/process-bombs.ts";
+import { hostileRequestChecks } from "./checks/hostile-requests.ts";
 import { takeoverChecks } from "./checks/takeover.ts";
 import { hostFileChecks } from "./checks/host-files.ts";
 import { inputOutputChecks } from "./checks/input-output.ts";
@@ -36,6 +37,7 @@ export const CONTRACT_CHECKS: readonly Check[] = [
   ...floodChecks,
   ...processChecks,
   ...takeoverChecks,
+  ...hostileRequestChecks,
   ...hostFileChecks,
   ...fileSystemChecks,
   ...leakChecks,
