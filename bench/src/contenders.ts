@@ -38,17 +38,17 @@ export function bare(python: string): Contender {
   };
 }
 
-/** The engine's own API, in this process. */
-export async function bubblewrap(slots: number): Promise<Contender & { readonly python: string }> {
+/** The engine's own API, in this process. @param warm forks Python runs from a started interpreter. */
+export async function bubblewrap(slots: number, warm: boolean): Promise<Contender & { readonly python: string }> {
   const languages = await detectLanguages(["python"]);
   const python = languages[0]?.toolPaths["python"];
   if (python === undefined) throw new Error("python3 is not installed: apt-get install python3");
-  const engine = createBubblewrapEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots });
+  const engine = createBubblewrapEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots, warm });
   const report = await engine.probe();
   if (!report.available) throw new Error(`${report.reason}; ${report.fix}`);
   const files = [{ path: "main.py", content: new TextEncoder().encode(CODE) }];
   return {
-    name: "bubblewrap engine",
+    name: warm ? "bubblewrap, forked" : "bubblewrap, afresh",
     python,
     run: async () => {
       const outcome = await engine.run({ language: "python", files });

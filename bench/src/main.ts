@@ -9,8 +9,8 @@ import { summarise } from "./stats.ts";
 
 const HELP = `npm run bench -- [--rounds N] [--runs N] [--json FILE]
 
-Runs hello-world in Python three ways, in turn, at 1, 2 and 4 at once: as a bare child process, through the
-bubblewrap engine, and end to end over HTTP with wait=true (embedded database). Prints p50, p99, throughput,
+Runs hello-world in Python four ways, in turn, at 1, 2 and 4 at once: as a bare child process, through the
+bubblewrap engine with an interpreter started for each run and with forked ones, and end to end over HTTP with wait=true (embedded database). Prints p50, p99, throughput,
 peak memory of the server, and last the ratios to the bare child process measured in the same run.
 With DATABASE_URL set, end to end on that PostgreSQL too. Exit code 1 when a promised ratio is not reached.
 `;
@@ -31,11 +31,13 @@ const plan = { rounds: Number(values.rounds), runsPerRound: Number(values.runs),
 if (!(plan.rounds >= 1 && plan.runsPerRound >= 1)) throw new RangeError("--rounds and --runs must be at least 1");
 
 await using undo = new AsyncDisposableStack();
-const engine = undo.use(await bubblewrap(4));
+const afresh = undo.use(await bubblewrap(4, false));
+const forked = undo.use(await bubblewrap(4, true));
 const embedded = undo.use(await startBenchServer());
 const contenders = [
-  undo.use(bare(engine.python)),
-  engine,
+  undo.use(bare(afresh.python)),
+  afresh,
+  forked,
   undo.use(overHttp("HTTP, embedded database", embedded.url, embedded.key)),
 ];
 const databaseUrl = process.env["DATABASE_URL"];

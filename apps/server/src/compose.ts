@@ -129,9 +129,14 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
 
 /** Only what engines need crosses to their process: no database, no key. */
 function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
-  const { allowUnsafe, engine, minIsolation, concurrency, maxLimits, logLevel } = config;
+  const { allowUnsafe, forkPython, engine, minIsolation, concurrency, maxLimits, logLevel } = config;
   const cacheDir = join(config.dataDir, "cache", `node-${process.versions.node}`);
-  return { settings: { allowUnsafe, engine, minIsolation, concurrency, maxLimits }, logLevel, log, cacheDir };
+  return {
+    settings: { allowUnsafe, forkPython, engine, minIsolation, concurrency, maxLimits },
+    logLevel,
+    log,
+    cacheDir,
+  };
 }
 
 function workerSettings(config: Config) {

@@ -38,6 +38,9 @@ const limits = z.string().transform((text, context): z.infer<typeof LimitsReques
   }
 });
 
+/** Whether Python runs are forked from a started interpreter (docs/decisions/0009) unless the operator says otherwise. */
+const FORK_PYTHON_DEFAULT = true;
+
 const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, "must be a URL such as postgresql://user:password@host:5432/database");
@@ -56,6 +59,7 @@ const Environment = z.object({
     .enum(ISOLATION_LEVELS, { error: `must be one of ${ISOLATION_LEVELS.join(", ")}` })
     .optional(),
   CRUCIBLE_ALLOW_UNSAFE: flag.default(false),
+  CRUCIBLE_FORK_PYTHON: flag.default(FORK_PYTHON_DEFAULT),
   CRUCIBLE_CONCURRENCY: whole(1, 64).default(Math.min(64, availableParallelism())),
   CRUCIBLE_QUEUE_LIMIT: whole(1, 10_000_000).default(10_000),
   CRUCIBLE_BODY_LIMIT_BYTES: whole(1024, 1024 ** 3).default(16 * 1024 * 1024),
@@ -80,6 +84,8 @@ export interface Config {
   readonly engine: string | undefined;
   readonly minIsolation: (typeof ISOLATION_LEVELS)[number] | undefined;
   readonly allowUnsafe: boolean;
+  /** Fork Python runs from a started interpreter instead of starting one for each. */
+  readonly forkPython: boolean;
   /** Runs at once in this process. */
   readonly concurrency: number;
   /** Runs that may wait at most. */
@@ -131,6 +137,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     engine: read.CRUCIBLE_ENGINE,
     minIsolation: read.CRUCIBLE_MIN_ISOLATION,
     allowUnsafe: read.CRUCIBLE_ALLOW_UNSAFE,
+    forkPython: read.CRUCIBLE_FORK_PYTHON,
     concurrency: read.CRUCIBLE_CONCURRENCY,
     queueLimit: read.CRUCIBLE_QUEUE_LIMIT,
     bodyLimitBytes: read.CRUCIBLE_BODY_LIMIT_BYTES,

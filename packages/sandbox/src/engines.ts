@@ -8,6 +8,8 @@ import type { Engine } from "./types.ts";
 export interface EnginesOptions extends EngineOptions {
   /** The operator's CRUCIBLE_ALLOW_UNSAFE: whether `subprocess` may be used at all. */
   readonly allowUnsafe: boolean;
+  /** The operator's CRUCIBLE_FORK_PYTHON: see `BubblewrapOptions.warm`. */
+  readonly warm?: boolean;
 }
 
 /** Every engine there is, strongest last. Which of them work here is for `probe()` to say. */

@@ -17,7 +17,7 @@ const createWith = (warm: boolean) => async (): Promise<Engine> =>
 const create = createWith(true);
 
 // From the second run in a slot on, Python programs are forked from a template.
-engineContract({ name: "bubblewrap", create, promises });
+engineContract({ name: "bubblewrap, Python forked", create, promises });
 engineContract({ name: "bubblewrap, every run started afresh", create: createWith(false), promises });
 
 it("keeps descriptors that the service itself inherited away from programs", async (context) => {

@@ -14,6 +14,7 @@ import type { Executor } from "./types.ts";
 /** The part of the configuration that engines need; plain data without a credential. */
 export interface LocalExecutorSettings {
   readonly allowUnsafe: boolean;
+  readonly forkPython: boolean;
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
   readonly concurrency: number;
@@ -25,7 +26,7 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
   const [languages, { removed }] = await Promise.all([detectLanguages(), sweepLeftovers()]);
   if (removed.length > 0) log.warn({ removed }, "removed what a killed process had left");
   const bounds = { min: MIN_LIMITS, max: { ...MAX_LIMITS, ...settings.maxLimits } as Limits };
-  const { allowUnsafe, engine, minIsolation, concurrency } = settings;
-  const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe });
+  const { allowUnsafe, forkPython, engine, minIsolation, concurrency } = settings;
+  const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe, warm: forkPython });
   return createInProcessExecutor({ engines, languages, bounds, policy: { engine, minIsolation, allowUnsafe }, log });
 }

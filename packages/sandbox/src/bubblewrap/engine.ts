@@ -22,7 +22,7 @@ import { createWarm } from "./warm.ts";
 
 /** Namespaces through bubblewrap, with a seccomp allow-list and a control group for every run. */
 export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
-  const warm = createWarm(options.warm ?? true);
+  const warm = createWarm(options.warm ?? false);
   let runNumber = 0;
   const runIn = async (
     host: Ready,

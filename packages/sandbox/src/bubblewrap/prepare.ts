@@ -28,7 +28,7 @@ const ETC = "etc";
 export interface BubblewrapOptions extends EngineOptions {
   /** Default: `bwrap` in the system directories. */
   readonly bwrapPath?: string;
-  /** Fork runs from started interpreters where that is possible (Python without `env`). Default: true. */
+  /** Fork runs from started interpreters where that is possible (Python without `env`). Default: false. */
   readonly warm?: boolean;
 }
 
