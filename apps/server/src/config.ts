@@ -38,9 +38,6 @@ const limits = z.string().transform((text, context): z.infer<typeof LimitsReques
   }
 });
 
-/** Whether Python runs are forked from a started interpreter (docs/decisions/0009) unless the operator says otherwise. */
-const FORK_PYTHON_DEFAULT = true;
-
 const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, "must be a URL such as postgresql://user:password@host:5432/database");
@@ -59,7 +56,7 @@ const Environment = z.object({
     .enum(ISOLATION_LEVELS, { error: `must be one of ${ISOLATION_LEVELS.join(", ")}` })
     .optional(),
   CRUCIBLE_ALLOW_UNSAFE: flag.default(false),
-  CRUCIBLE_FORK_PYTHON: flag.default(FORK_PYTHON_DEFAULT),
+  CRUCIBLE_FORK_PYTHON: flag.default(false),
   CRUCIBLE_CONCURRENCY: whole(1, 64).default(Math.min(64, availableParallelism())),
   CRUCIBLE_QUEUE_LIMIT: whole(1, 10_000_000).default(10_000),
   CRUCIBLE_BODY_LIMIT_BYTES: whole(1024, 1024 ** 3).default(16 * 1024 * 1024),

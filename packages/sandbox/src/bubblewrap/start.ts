@@ -128,15 +128,22 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   });
   args.push(...options.argsAfter, ...options.command);
 
-  const child = startChild({
-    // Ctrl-C at the terminal is the service's: it decides whether programs may finish.
-    detached: true,
-    ...closingDescriptors(options.inherited, fds.length, options.bwrap, args),
-    fds,
-    env: {},
-    cwd: "/",
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-  });
+  let child: Child;
+  try {
+    child = startChild({
+      // Ctrl-C at the terminal is the service's: it decides whether programs may finish.
+      detached: true,
+      ...closingDescriptors(options.inherited, fds.length, options.bwrap, args),
+      fds,
+      env: {},
+      cwd: "/",
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+    });
+  } catch (error) {
+    // The system refuses the command line itself (E2BIG): nothing has been started.
+    for (const pipe of opened) pipe.ours.destroy();
+    return { failure: (error as Error).message, missing: false };
+  }
   cleanup.dispose();
   if (child.pid === undefined) {
     for (const pipe of opened) pipe.ours.destroy();
@@ -171,7 +178,10 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
       group: options.group,
       // The launcher.
       ownProcesses: 1,
-      kill: () => killSandbox(child, innerPid),
+      kill: () => {
+        killSandbox(child, innerPid);
+        if (!child.hasEnded) options.group?.kill();
+      },
       ended,
     },
     close: () => {

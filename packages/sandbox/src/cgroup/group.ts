@@ -78,8 +78,15 @@ function usageOf(places: readonly Place[]): GroupUsage {
   return { cpuMs: cpuMsOf(places), peakMemoryBytes, oomKills, refusedForks };
 }
 
+/** Processes need processor time to die: under a small quota a killed fork bomb would take half a minute. */
+function liftQuota(place: Place): void {
+  if (place.hierarchy.version === 2) tryWrite(join(place.dir, "cpu.max"), `max ${CPU_PERIOD_US}`);
+  else tryWrite(join(place.dir, "cpu.cfs_quota_us"), -1);
+}
+
 function killAll(places: readonly Place[]): number {
   let left = 0;
+  if (places.some((place) => readPids(join(place.dir, "cgroup.procs")).length > 0)) places.forEach(liftQuota);
   for (const place of places) {
     if (place.hierarchy.version === 2) tryWrite(join(place.dir, "cgroup.kill"), 1);
     for (const pid of readPids(join(place.dir, "cgroup.procs"))) {

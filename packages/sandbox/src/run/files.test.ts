@@ -49,6 +49,11 @@ describe("checkFiles", () => {
     expect(faultOf(...Array.from({ length: 257 }, (_, index) => `f${index}`))?.field).toBe("files");
   });
 
+  it("refuses more directories than bwrap takes", () => {
+    const deep = Array.from({ length: 20 }, (_, index) => `d${index}/${"e/".repeat(100)}f`);
+    expect(faultOf(...deep)?.message).toContain("1024 directories");
+  });
+
   it("lets nothing through that leaves the working directory", () => {
     const segment = fc.constantFrom("..", ".", "", "a", "b", "/", "\0", "..a", "a..");
     fc.assert(

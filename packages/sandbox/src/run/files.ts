@@ -4,6 +4,8 @@ import type { SourceFile } from "../types.ts";
 /** Linux: PATH_MAX is 4096 with the sandbox's own prefix; nobody needs a tenth of it. */
 const MAX_PATH_BYTES = 255;
 const MAX_FILES = 256;
+/** Each is two of the 9,000 arguments that bwrap takes. */
+const MAX_DIRECTORIES = 1024;
 
 /** Why `path` may not be used inside the working directory, or null when it may. */
 function pathFault(path: string): string | null {
@@ -35,6 +37,9 @@ export function checkFiles(files: readonly SourceFile[]): void {
     if (seen.has(path)) throw new SpecError("invalid_field", field, `${field} is given twice`);
     seen.add(path);
     for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) directories.add(path.slice(0, end));
+  }
+  if (directories.size > MAX_DIRECTORIES) {
+    throw new SpecError("invalid_field", "files", `files must need at most ${MAX_DIRECTORIES} directories`);
   }
   for (const [index, { path }] of files.entries()) {
     if (directories.has(path)) {

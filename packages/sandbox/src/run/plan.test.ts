@@ -45,6 +45,7 @@ describe("planRun", () => {
     ["NUL in an argument", { args: ["a\0"] }, "invalid_field", "args"],
     ["an argument over 128 KiB", { args: ["x".repeat(131_072)] }, "invalid_field", "args"],
     ["arguments over 1 MiB", { args: Array.from({ length: 9 }, () => "x".repeat(130_000)) }, "invalid_field", "args"],
+    ["too many arguments", { args: Array.from({ length: 4097 }, () => "") }, "invalid_field", "args"],
     ["a variable name that is none", { env: { "A=B": "" } }, "invalid_field", "env.A=B"],
     ["NUL in a variable", { env: { A: "\0" } }, "invalid_field", "env"],
     ["a limit over the maximum", { limits: { pids: 5000 } }, "limit_too_high", "limits.pids"],

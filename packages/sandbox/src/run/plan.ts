@@ -36,10 +36,13 @@ export interface Commands {
 /** execve(2): MAX_ARG_STRLEN with its NUL for one string; all together are bounded by a quarter of the stack, 2 MiB. */
 const MAX_ARG_BYTES = 128 * 1024 - 1;
 const MAX_ARGS_BYTES = 1024 * 1024;
+const MAX_ARGS = 4096;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Gives the bytes that these strings take together. */
 function checkStrings(field: string, values: readonly string[]): number {
+  if (values.length > MAX_ARGS)
+    throw new SpecError("invalid_field", field, `${field} must hold at most ${MAX_ARGS} values`);
   let total = 0;
   for (const value of values) {
     const bytes = Buffer.byteLength(value);

@@ -200,7 +200,13 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   await sandbox.ended;
   clearTimeout(ending);
   options.signal?.removeEventListener("abort", onAbort);
+  // bwrap may be gone, ended by the host, while what it started still holds the socket: that must not hold us.
+  const orphaned = setTimeout(() => {
+    group?.kill();
+    sandbox.control.destroy();
+  }, DRAIN_DEADLINE_MS);
   await statusClosed;
+  clearTimeout(orphaned);
   current.watch.stop();
   await drained([current.stdout, current.stderr]);
 

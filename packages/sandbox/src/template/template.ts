@@ -155,6 +155,8 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
     const outputs = [pipes.stdout(), pipes.stderr()] as const;
     const { promise: runEnded, resolve: endRun } = Promise.withResolvers<void>();
     let isClean = false;
+    // Not `control.destroyed`: whoever reads it may close it early, and the run must stay killable.
+    let isOver = false;
     const control = new Duplex({
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) => {
@@ -164,10 +166,12 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       },
     });
     const finish = (): void => {
+      if (isOver) return;
+      isOver = true;
       lines.onLine(null);
       // The program's ends are gone; with ours its output ends.
       for (const output of outputs) output.closeChildEnd();
-      control.push(null);
+      if (!control.destroyed) control.push(null);
       control.destroy();
       // Bytes of this run may be left on the socket, or processes below the template: it ends before the run does,
       // so that nothing can read or write in the name of the next.
@@ -178,10 +182,10 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       if (line === "idle") return finish();
       if (line.startsWith("ran ")) isClean = true;
       if (line === "broken") retired = true;
-      control.push(`${line}\n`);
+      if (!control.destroyed) control.push(`${line}\n`);
     });
     void ended.then(() => {
-      if (!control.destroyed) finish();
+      finish();
     });
     return {
       sandbox: {
@@ -192,7 +196,7 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
         group,
         ownProcesses: OWN_PROCESSES,
         kill: () => {
-          if (control.destroyed) return;
+          if (isOver) return;
           // Bytes of this run may be left on the socket: the next run must not read them.
           retired = true;
           group.kill();
