@@ -49,8 +49,10 @@ export interface StartFailure {
 const CHILD_PID = /"child-pid": (\d+)/;
 /** What bwrap says of itself goes to the program's standard error; more than this is not bwrap. */
 const MESSAGE_LIMIT_BYTES = 4_096;
+/** How long what a dead bwrap has left may hold its streams. */
+const ORPHAN_DEADLINE_MS = 1_000;
 
-function childPid(status: Duplex): Promise<number | null> {
+function childPid(status: Duplex, ended: Promise<unknown>): Promise<number | null> {
   return new Promise((resolve) => {
     let text = "";
     status.on("data", (chunk: Buffer) => {
@@ -59,6 +61,8 @@ function childPid(status: Duplex): Promise<number | null> {
       if (match?.[1] !== undefined) resolve(Number(match[1]));
     });
     status.once("close", () => resolve(null));
+    // Ended by the host in its first moments, bwrap leaves a child that holds the stream.
+    void ended.then(() => setTimeout(() => resolve(null), ORPHAN_DEADLINE_MS));
   });
 }
 
@@ -153,11 +157,13 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   for (const [position, index] of fileIndexes.entries()) child.stream(index).end(contents[position]?.content);
 
   const status = child.stream(statusIndex);
-  const innerPid = await childPid(status);
+  const innerPid = await childPid(status, child.ended);
   const ended = child.ended.then(() => undefined);
   const fail = async (reason: string): Promise<StartFailure> => {
     killSandbox(child, innerPid);
+    const orphaned = setTimeout(() => stderr.ours.destroy(), ORPHAN_DEADLINE_MS);
     const [message] = await Promise.all([readMessage(stderr.ours), ended]);
+    clearTimeout(orphaned);
     for (const pipe of opened) pipe.ours.destroy();
     return { failure: message === "" ? reason : message, missing: !existsSync(options.bwrap) };
   };
