@@ -9,9 +9,10 @@ import { summarise } from "./stats.ts";
 
 const HELP = `npm run bench -- [--rounds N] [--runs N] [--json FILE]
 
-Runs hello-world in Python four ways, in turn, at 1, 2 and 4 at once: as a bare child process, through the
-bubblewrap engine with an interpreter started for each run and with forked ones, and end to end over HTTP with wait=true (embedded database). Prints p50, p99, throughput,
-peak memory of the server, and last the ratios to the bare child process measured in the same run.
+Runs hello-world in Python five ways, in turn, at 1, 2 and 4 at once: as a bare child process, through the
+bubblewrap engine with an interpreter started for each run and with forked ones, and both ways end to end over
+HTTP with wait=true (embedded database). Prints p50, p99, throughput, peak memory of the server, and last the
+ratios to the bare child process measured in the same run.
 With DATABASE_URL set, end to end on that PostgreSQL too. Exit code 1 when a promised ratio is not reached.
 `;
 
@@ -34,11 +35,13 @@ await using undo = new AsyncDisposableStack();
 const afresh = undo.use(await bubblewrap(4, false));
 const forked = undo.use(await bubblewrap(4, true));
 const embedded = undo.use(await startBenchServer());
+const forking = undo.use(await startBenchServer({ CRUCIBLE_FORK_PYTHON: "1" }));
 const contenders = [
   undo.use(bare(afresh.python)),
   afresh,
   forked,
-  undo.use(overHttp("HTTP, embedded database", embedded.url, embedded.key)),
+  undo.use(overHttp("HTTP, afresh", embedded.url, embedded.key)),
+  undo.use(overHttp("HTTP, forked", forking.url, forking.key)),
 ];
 const databaseUrl = process.env["DATABASE_URL"];
 if (databaseUrl !== undefined) {

@@ -32,23 +32,27 @@ const find = (rows: readonly Row[], contender: string, concurrency: number): Row
 
 /** The numbers that SPECIFICATION.md promises. */
 export function targetsOf(rows: readonly Row[]): Target[] {
-  const http = find(rows, "HTTP", 4);
   const targets: Target[] = [];
   for (const way of ["afresh", "forked"]) {
     const engine = find(rows, `bubblewrap, ${way}`, 1);
-    if (engine === undefined) continue;
-    const measured = engine.latencyRatio;
-    const what = `engine p50 / bare p50, concurrency 1, ${way}`;
-    targets.push({ what, wanted: "<= 1.6", measured, reached: measured <= 1.6 });
-  }
-  if (http !== undefined) {
-    const measured = http.throughputRatio;
-    targets.push({
-      what: "HTTP throughput / bare throughput, concurrency 4",
-      wanted: ">= 0.6",
-      measured,
-      reached: measured >= 0.6,
-    });
+    const http = find(rows, `HTTP, ${way}`, 4);
+    if (engine === undefined || http === undefined) continue;
+    const latency = engine.latencyRatio;
+    const throughput = http.throughputRatio;
+    targets.push(
+      {
+        what: `engine p50 / bare p50, concurrency 1, ${way}`,
+        wanted: "<= 1.6",
+        measured: latency,
+        reached: latency <= 1.6,
+      },
+      {
+        what: `HTTP throughput / bare throughput, concurrency 4, ${way}`,
+        wanted: ">= 0.6",
+        measured: throughput,
+        reached: throughput >= 0.6,
+      },
+    );
   }
   return targets;
 }
