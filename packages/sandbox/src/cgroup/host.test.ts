@@ -62,6 +62,19 @@ describe("control groups", () => {
     expect(group.usage()).toEqual({ cpuMs: 2.5, peakMemoryBytes: 4096, oomKills: 2, refusedForks: 7 });
   });
 
+  it("lifts the processor quota before it kills, because dying takes processor time", () => {
+    const { point, line } = v2Mount();
+    const group = openCgroups(fakeHost([line], ["0::/"])).create("r1");
+    group.limit({ ...DEFAULT_LIMITS, cpus: 0.05 });
+    const [instance] = readdirSync(join(point, "crucible")).filter((name) => name.startsWith("p"));
+    const dir = join(point, "crucible", instance ?? "", "r1");
+    expect(read(dir, "cpu.max")).toBe("5000 100000");
+    // Above every pid that Linux gives: there is nobody to kill.
+    writeFileSync(join(dir, "cgroup.procs"), "4194305\n");
+    group.kill();
+    expect(read(dir, "cpu.max")).toBe("max 100000");
+  });
+
   it("works in the group this process is in on cgroup v1, with swap inside the memory limit", () => {
     const lines = ["memory", "pids", "cpu", "cpuacct"].map((name) => v1Mount(name, "box/inner"));
     const own = ["4:memory:/box/inner", "3:pids:/box/inner", "2:cpu:/box/inner", "1:cpuacct:/box/inner"];

@@ -82,7 +82,7 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
     `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`,
     `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}echo "ran $c"; [ $c = 0 ] && exit 0`,
     `read -r go <&3; [ "$go" = check ] || exit 0`,
-    `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full {} +; echo checked`,
+    `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`,
   );
   return lines.join("\n");
 }
