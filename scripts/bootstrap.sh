@@ -56,6 +56,8 @@ if [ ! -x node_modules/.bin/node ] || ! cmp -s package-lock.json "$stamp"; then
     cp package-lock.json "$stamp"
   else
     say "npm ci"
+    # For npm that does not know allowScripts: onnxruntime-node would download CUDA libraries that nothing here uses.
+    ONNXRUNTIME_NODE_INSTALL=skip && export ONNXRUNTIME_NODE_INSTALL
     # The quiet level drops the warnings that the host's Node is older than the pinned one.
     npm ci --include=dev --no-audit --no-fund --loglevel=error >&2
     cp package-lock.json "$stamp"
