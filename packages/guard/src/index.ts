@@ -46,6 +46,14 @@ export {
   type StagePolicy,
   type WindowPolicy,
 } from "./policy/types.ts";
+export {
+  type Breaker,
+  type BreakerSettings,
+  type BreakerState,
+  createBreaker,
+  DEFAULT_BREAKER,
+  type Permit,
+} from "./breaker/breaker.ts";
 export { createKey } from "./cache/key.ts";
 export { createMemoryCache } from "./cache/memory.ts";
 export type { CacheStats, MemoryCache, VerdictCache } from "./cache/types.ts";
