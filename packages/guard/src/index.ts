@@ -71,3 +71,16 @@ export type {
   Unscreened,
   Verdict,
 } from "./pipeline/types.ts";
+export { createGuard } from "./guard/guard.ts";
+export type {
+  BreakerStats,
+  Guard,
+  GuardDescription,
+  GuardEvent,
+  GuardOptions,
+  GuardStats,
+  ModelFile,
+  PoolStats,
+  StageDescription,
+  StageStats,
+} from "./guard/types.ts";
