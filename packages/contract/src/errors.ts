@@ -12,22 +12,34 @@ export const ERROR_CODES = {
   invalid_path: { status: 400, meaning: "A file path is absolute, climbs out, is empty or holds NUL." },
   limit_too_high: { status: 400, meaning: "A limit is above the maximum of this server." },
   invalid_cursor: { status: 400, meaning: "The pagination cursor was not made by this server." },
+  content_filter: { status: 400, meaning: "The guard took the prompt for an attack; no model has seen it." },
   unauthorized: { status: 401, meaning: "No key, or a key this server does not know." },
   host_not_allowed: {
     status: 403,
     meaning: "The Host header names no host of this server (a guard against DNS rebinding).",
   },
   not_found: { status: 404, meaning: "No such resource or route." },
+  model_not_found: { status: 404, meaning: "No upstream serves a model of this name; see GET /v1/models." },
   method_not_allowed: { status: 405, meaning: "The route exists, but not for this method." },
   run_not_cancellable: { status: 409, meaning: "The run has already finished." },
   payload_too_large: { status: 413, meaning: "The body is over the limit of this server." },
   unsupported_media_type: { status: 415, meaning: "The body must be application/json." },
   queue_full: { status: 429, meaning: "Too many runs are waiting; try again after Retry-After seconds." },
   internal: { status: 500, meaning: "A fault of this server; the log has the request id." },
+  upstream_failed: { status: 502, meaning: "The model's server gave no answer that can be passed on." },
+  guard_unavailable: {
+    status: 503,
+    meaning: "The guard could not screen the prompt, and the policy lets none past unscreened.",
+  },
+  upstream_unavailable: {
+    status: 503,
+    meaning: "The model's server failed often of late; calls to it rest for a while.",
+  },
   engine_unavailable: { status: 503, meaning: "The engine asked for does not work on this host." },
   isolation_unavailable: { status: 503, meaning: "No engine here reaches the isolation level asked for." },
   database_unavailable: { status: 503, meaning: "The database does not answer; nothing was accepted." },
   shutting_down: { status: 503, meaning: "The server is stopping and takes no new work." },
+  upstream_timeout: { status: 504, meaning: "The model's server did not answer in its time." },
 } as const satisfies Record<string, { status: number; meaning: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

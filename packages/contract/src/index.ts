@@ -1,5 +1,6 @@
 export * from "./errors.ts";
 export * from "./events.ts";
+export * from "./openai.ts";
 export * from "./piston.ts";
 export * from "./platform.ts";
 export * from "./routes.ts";

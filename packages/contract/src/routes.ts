@@ -1,4 +1,15 @@
 import type { z } from "zod";
+import {
+  ChatCompletionRequest,
+  CompletionRequest,
+  EmbeddingRequest,
+  Model,
+  ModelList,
+  ModelParams,
+  ModelReply,
+  OpenAiError,
+  ResponseRequest,
+} from "./openai.ts";
 import { PistonError, PistonExecuteRequest, PistonExecuteResponse, PistonRuntimeList } from "./piston.ts";
 import { EngineList, Health, LanguageList, LoginRequest, LoginResponse, Readiness } from "./platform.ts";
 import {
@@ -19,7 +30,7 @@ export interface RouteSpec {
   /** Fastify form: `/api/v1/runs/:id`. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "runs" | "platform" | "piston" | "operations";
+  readonly tag: "runs" | "platform" | "piston" | "openai" | "operations";
   /** False only for health, readiness and login. */
   readonly auth: boolean;
   readonly params?: z.ZodType;
@@ -51,6 +62,18 @@ const submitErrors = [
   "isolation_unavailable",
   "shutting_down",
 ] as const satisfies ErrorCode[];
+
+const modelReplies = {
+  200: ModelReply,
+  400: OpenAiError,
+  401: OpenAiError,
+  404: OpenAiError,
+  413: OpenAiError,
+  429: OpenAiError,
+  502: OpenAiError,
+  503: OpenAiError,
+  504: OpenAiError,
+} as const;
 
 export const ROUTES = {
   createRun: {
@@ -246,6 +269,65 @@ export const ROUTES = {
     auth: true,
     summary: "Installed languages, Piston v2 format (also at /api/v2/piston/runtimes)",
     responses: { 200: PistonRuntimeList, 401: PistonError },
+    errors: [],
+  },
+  chatCompletions: {
+    method: "POST",
+    path: "/v1/chat/completions",
+    tag: "openai",
+    auth: true,
+    summary: "Screen a conversation and pass it to its model; with `stream: true` the answer is Server-Sent Events",
+    body: ChatCompletionRequest,
+    responses: modelReplies,
+    errors: [],
+  },
+  completions: {
+    method: "POST",
+    path: "/v1/completions",
+    tag: "openai",
+    auth: true,
+    summary: "The same for a bare prompt",
+    body: CompletionRequest,
+    responses: modelReplies,
+    errors: [],
+  },
+  responses: {
+    method: "POST",
+    path: "/v1/responses",
+    tag: "openai",
+    auth: true,
+    summary: "The same in the format of the Responses API, for text",
+    body: ResponseRequest,
+    responses: modelReplies,
+    errors: [],
+  },
+  embeddings: {
+    method: "POST",
+    path: "/v1/embeddings",
+    tag: "openai",
+    auth: true,
+    summary: "Screen texts and pass them to an embedding model",
+    body: EmbeddingRequest,
+    responses: modelReplies,
+    errors: [],
+  },
+  listModels: {
+    method: "GET",
+    path: "/v1/models",
+    tag: "openai",
+    auth: true,
+    summary: "Models that can be asked for by name",
+    responses: { 200: ModelList, 401: OpenAiError },
+    errors: [],
+  },
+  getModel: {
+    method: "GET",
+    path: "/v1/models/:model",
+    tag: "openai",
+    auth: true,
+    summary: "One of them; its name may have slashes",
+    params: ModelParams,
+    responses: { 200: Model, 401: OpenAiError, 404: OpenAiError },
     errors: [],
   },
 } as const satisfies Record<string, RouteSpec>;

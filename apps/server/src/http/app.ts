@@ -93,12 +93,15 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
   });
   handleErrors(app);
 
-  serveRuns(app, deps, watch);
-  serveEvents(app, deps);
-  servePlatform(app, deps);
+  if (deps.api !== false) {
+    serveRuns(app, deps, watch);
+    serveEvents(app, deps);
+    servePlatform(app, deps);
+    servePiston(app, deps, watch);
+    serveReference(app, settings.version);
+  }
+  for (const extend of deps.extensions ?? []) extend(app);
   serveOperations(app, deps);
-  servePiston(app, deps, watch);
-  serveReference(app, settings.version);
   serveLogin(app, keys, sessions, settings.sessionMs);
   return app;
 }

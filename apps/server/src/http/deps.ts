@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger } from "fastify";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { EngineInfo, Language, Limits } from "@crucible/contract";
 import type { EventBus } from "../events/types.ts";
 import type { KeyReader, RunReader } from "../store/types.ts";
@@ -64,4 +64,8 @@ export interface HttpDeps {
   readonly metrics: ServerMetrics;
   readonly log: FastifyBaseLogger;
   readonly settings: HttpSettings;
+  /** False where the process has no `api` role: then only operations, login and `extensions` are served. Default true. */
+  readonly api?: boolean;
+  /** Routes of other roles, registered behind the same key, headers, errors and metrics. */
+  readonly extensions?: readonly ((app: FastifyInstance) => void)[];
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { ApiError, ERROR_CODES } from "@crucible/contract";
+import { ApiError, ERROR_CODES, isOpenAiPath, openAiError } from "@crucible/contract";
 import type { ErrorBody, ErrorCode } from "@crucible/contract";
 import { SECURITY_HEADERS, requestId } from "./headers.ts";
 import { sendPage } from "./html.ts";
@@ -31,6 +31,7 @@ const RETRY_AFTER_SECONDS: Readonly<Partial<Record<ErrorCode, number>>> = {
   queue_full: 1,
   database_unavailable: 5,
   shutting_down: 5,
+  guard_unavailable: 1,
 };
 
 /** Any thrown value as an `ApiError`; what is not known to be harmless becomes `internal`, without its message. */
@@ -76,6 +77,7 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
   if (retryAfter !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
   reply.code(status).type("application/json; charset=utf-8").serializer(JSON.stringify);
   if (isPistonPath(request.url)) return reply.send({ message: error.message });
+  if (isOpenAiPath(request.url)) return reply.send(openAiError(error));
   const body: ErrorBody = {
     error: {
       code: error.code,

@@ -17,6 +17,8 @@ export interface ServerMetrics extends Metrics {
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
   /** Live event streams. */
   eventStreams(open: number): void;
+  /** Where other roles put their metrics, to be printed with these. */
+  readonly registry: Registry;
   exposition(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -128,6 +130,7 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     storePending: (count) => pending.set(count),
     httpRequest: (method, route, status, durationMs) => http.observe({ method, route, status }, durationMs / 1000),
     eventStreams: (open) => streams.set(open),
+    registry: register,
     exposition: async () => ({ contentType: register.contentType, body: await register.metrics() }),
   };
 }

@@ -12,6 +12,7 @@ const TAGS = {
   runs: "Submit programs, follow them, read what they did.",
   platform: "What this host can run, and how well it isolates.",
   operations: "Health, metrics, this description.",
+  openai: "Models behind the guard, for clients of the OpenAI API. Errors have its shape.",
   piston: "The execute API of Piston v2, for its clients. Errors are `{ message }`.",
 } as const satisfies Record<RouteSpec["tag"], string>;
 
@@ -29,6 +30,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   415: "Not JSON",
   429: "Queue full",
   500: "Fault of this server",
+  502: "Fault of the model's server",
+  504: "No answer in time",
   503: "Not available now",
 };
 

@@ -44,6 +44,7 @@ export function serveOperations(app: FastifyInstance, deps: HttpDeps): void {
       check(
         "engine",
         async () => {
+          if (deps.api === false) return "not needed: no runs here";
           const usable = (await deps.catalog()).engines.filter(({ available, allowed }) => available && allowed);
           if (usable.length === 0) throw new Error("no engine is available and allowed");
           return usable.map(({ engine: name, isolation }) => `${name} (${isolation})`).join(", ");
