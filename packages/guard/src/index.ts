@@ -35,6 +35,7 @@ export { generate, type GeneratedRow, type GenerateOptions } from "./generator/i
 export { madeRows } from "./train/made-rows.ts";
 export { DEFAULT_POLICY, defaultPolicyPath, STAGE_NAMES } from "./policy/default.ts";
 export { PolicyError, type PolicyProblem } from "./policy/errors.ts";
+export { type CheckedYaml, checkYaml } from "./policy/yaml.ts";
 export { loadPolicy, type ParseOptions, parsePolicy, policyHash } from "./policy/parse.ts";
 export {
   type CachePolicy,
