@@ -4,12 +4,12 @@ import { basename } from "node:path";
 import type { ModelFile } from "./types.ts";
 
 /** Size and SHA-256 of a file, named by its last part unless another name is given. Rejects with the system's error. */
-export async function fileOf(path: string, name = basename(path)): Promise<ModelFile> {
+export async function fileOf(path: string, as = basename(path)): Promise<ModelFile> {
   const hash = createHash("sha256");
-  let bytes = 0;
+  let sizeBytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
     hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
+    sizeBytes += (chunk as Buffer).length;
   }
-  return { name, bytes, sha256: hash.digest("hex") };
+  return { path: as, sizeBytes, sha256: hash.digest("hex") };
 }

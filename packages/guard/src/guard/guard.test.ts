@@ -17,7 +17,7 @@ describe("a guard", () => {
     expect(await guard.screen(ATTACK)).toMatchObject({ admitted: false, stage: "bayes", cached: true });
     const { policyHash, stages } = guard.describe();
     expect(policyHash).toMatch(/^[0-9a-f]{64}$/);
-    expect(stages).toMatchObject([{ name: "bayes", files: [{ name: "bayes-1.bin" }] }]);
+    expect(stages).toMatchObject([{ name: "bayes", files: [{ path: "bayes-1.bin" }] }]);
     expect(stages[0]?.version).toMatch(/^bayes-1@[0-9a-f]{12}$/);
     expect(guard.stats()).toMatchObject({
       cache: { hits: 1, misses: 1 },

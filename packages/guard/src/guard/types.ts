@@ -42,9 +42,9 @@ export interface GuardOptions {
 
 /** A file of a model. */
 export interface ModelFile {
-  /** Within the folder of the model, such as `onnx/model.onnx`. */
-  readonly name: string;
-  readonly bytes: number;
+  /** Below the model's folder, with `/`. */
+  readonly path: string;
+  readonly sizeBytes: number;
   /** 64 hexadecimal digits. */
   readonly sha256: string;
 }
