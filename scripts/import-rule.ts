@@ -82,6 +82,7 @@ export const ROWS: readonly Row[] = [
 const PACKAGES: Readonly<Record<string, string>> = {
   "@crucible/contract": "packages/contract/src/index.ts",
   "@crucible/sandbox": "packages/sandbox/src/index.ts",
+  "@crucible/sandbox/selfcheck": "packages/sandbox/src/selfcheck/index.ts",
   "@crucible/sandbox/testing": "packages/sandbox/src/testing/index.ts",
   "@crucible/guard": "packages/guard/src/index.ts",
   "@crucible/evals": "packages/evals/src/index.ts",
