@@ -3,6 +3,7 @@ import { buildApp } from "./http/app.ts";
 import { DEFAULT_HTTP_SETTINGS, type HttpSettings } from "./http/deps.ts";
 import { composeServer, type ComposedServer, type Overrides } from "./compose.ts";
 import { loadConfig, type Config } from "./config.ts";
+import { createSelfcheckReader } from "./store/selfcheck-reader.ts";
 import manifest from "../package.json" with { type: "json" };
 
 /** A server that takes requests and works, until `close`. */
@@ -34,6 +35,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       keys,
       bus,
       catalog,
+      selfcheck: createSelfcheckReader(config.dataDir),
       queueReady: () => queue.ping(),
       metrics,
       log,

@@ -22,6 +22,7 @@ import {
   RunPage,
   RunRequest,
 } from "./runs.ts";
+import { SelfcheckReport } from "./selfcheck.ts";
 import type { ErrorCode } from "./errors.ts";
 
 /** One HTTP route: the server registers it, the client calls it, openapi.json describes it. */
@@ -154,6 +155,15 @@ export const ROUTES = {
     summary: "Engines and what each can do on this host",
     responses: { 200: EngineList },
     errors: common,
+  },
+  getSelfcheck: {
+    method: "GET",
+    path: "/api/v1/selfcheck",
+    tag: "platform",
+    auth: true,
+    summary: "The latest report of `crucible selfcheck` in this server's data directory",
+    responses: { 200: SelfcheckReport },
+    errors: ["unauthorized", "internal", "not_found"],
   },
   health: {
     method: "GET",

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import type { EngineInfo, Language, Limits } from "@crucible/contract";
+import type { EngineInfo, Language, Limits, SelfcheckReport } from "@crucible/contract";
 import type { EventBus } from "../events/types.ts";
 import type { KeyReader, RunReader } from "../store/types.ts";
 import type { Submit } from "../submit/types.ts";
@@ -59,6 +59,8 @@ export interface HttpDeps {
   readonly bus: EventBus;
   /** Called per request: cached by whoever gives it. */
   readonly catalog: () => Promise<OfferedCatalog>;
+  /** The latest report on this host's isolation; null while there is none. */
+  readonly selfcheck: () => Promise<SelfcheckReport | null>;
   /** Resolves when jobs can be enqueued and fetched, else rejects. */
   readonly queueReady: () => Promise<void>;
   readonly metrics: ServerMetrics;

@@ -2,6 +2,7 @@ import { EngineList, Health, LanguageList, Readiness } from "../platform.ts";
 import type { EngineInfo, Language } from "../platform.ts";
 import { BatchResponse, Run, RunPage } from "../runs.ts";
 import type { ListRunsQuery, RunRequestInput, RunSummary } from "../runs.ts";
+import { SelfcheckReport } from "../selfcheck.ts";
 import { readRunEvents } from "./run-events.ts";
 import type { ReceivedEvent, RunEventsOptions } from "./run-events.ts";
 import { createTransport } from "./transport.ts";
@@ -28,6 +29,8 @@ export interface Client {
   waitForRun(id: string, options?: CallOptions): Promise<Run>;
   listLanguages(options?: CallOptions): Promise<Language[]>;
   listEngines(options?: CallOptions): Promise<EngineInfo[]>;
+  /** The latest report of `crucible selfcheck`; rejects with `not_found` while there is none. */
+  getSelfcheck(options?: CallOptions): Promise<SelfcheckReport>;
   health(options?: CallOptions): Promise<Health>;
   /** Also when the server is not ready. */
   readiness(options?: CallOptions): Promise<Readiness>;
@@ -80,6 +83,8 @@ export function createClient(options: ClientOptions): Client {
       (await transport.json({ method: get, path: "/api/v1/languages", signal }, LanguageList)).languages,
     listEngines: async ({ signal } = {}) =>
       (await transport.json({ method: get, path: "/api/v1/engines", signal }, EngineList)).engines,
+    getSelfcheck: ({ signal } = {}) =>
+      transport.json({ method: get, path: "/api/v1/selfcheck", signal }, SelfcheckReport),
     health: ({ signal } = {}) => transport.json({ method: get, path: "/healthz", signal }, Health),
     readiness: ({ signal } = {}) => transport.json({ method: get, path: "/readyz", signal, accept: [503] }, Readiness),
   };

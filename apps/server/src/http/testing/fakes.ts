@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { pino } from "pino";
 import { ApiError } from "@crucible/contract";
-import type { Outcome, Run, RunEvent, RunRequest, StoredRunEvent } from "@crucible/contract";
+import type { Outcome, Run, RunEvent, RunRequest, SelfcheckReport, StoredRunEvent } from "@crucible/contract";
 import type { BusMessage, EventBus } from "../../events/types.ts";
 import type { KeyReader, NumberedEvent, RunReader } from "../../store/types.ts";
 import type { Submit } from "../../submit/types.ts";
@@ -236,6 +236,31 @@ export function memoryKeys(...keys: string[]): KeyReader & { calls: number; revo
   };
 }
 
+/** A report with one check that passed. */
+export const TEST_SELFCHECK: SelfcheckReport = {
+  version: 1,
+  createdAt: "2026-01-31T12:00:00.000Z",
+  durationMs: 1,
+  crucible: { version: "0.0.0-test", commit: null },
+  scope: { engines: ["bubblewrap"], groups: ["files"], quick: false },
+  host: {
+    os: "Test Linux",
+    kernel: "6.1.0",
+    arch: "x64",
+    cpus: 2,
+    memoryBytes: 1024,
+    asRoot: false,
+    node: "24.0.0",
+    facts: [],
+  },
+  engines: [],
+  checks: [{ id: "files.mounts", group: "files", engine: "bubblewrap", status: "passed", detail: "" }],
+  catalogue: [{ id: "files.mounts", group: "files", title: "has every mount read-only", incident: "CVE-2025-52565" }],
+  controls: [],
+  summary: { bubblewrap: { passed: 1, failed: 0, not_promised: 0, skipped: 0, inconclusive: 0 } },
+  sha256: "0".repeat(64),
+};
+
 /** Everything `buildApp` needs, in memory. */
 export function memoryDeps(settings: Partial<HttpSettings> = {}) {
   const bus = memoryBus();
@@ -252,6 +277,7 @@ export function memoryDeps(settings: Partial<HttpSettings> = {}) {
     keys,
     bus,
     catalog: async () => TEST_CATALOG,
+    selfcheck: async () => null,
     queueReady: async () => {},
     metrics,
     log: pino({ level: "silent" }),
