@@ -85,3 +85,14 @@ export type {
   StageDescription,
   StageStats,
 } from "./guard/types.ts";
+export { DEFAULT_WEIGHTS } from "./models/choose.ts";
+export { ModelStoreError, type ModelErrorCode } from "./models/errors.ts";
+export type { HubRevision } from "./models/hub/describe.ts";
+export { DEFAULT_ENDPOINT, DEFAULT_TIMING, type Hub, type HubTiming, openHub } from "./models/hub/hub.ts";
+export { importModel, type ImportOptions } from "./models/import.ts";
+export type { InstalledFile, ModelManifest, ModelSource } from "./models/manifest.ts";
+export { pullModel, type Pulled, type PullEvent, type PullOptions } from "./models/pull.ts";
+export { removeModel } from "./models/remove.ts";
+export { type ResolvedModel, resolveModel } from "./models/resolve.ts";
+export { type InstalledRevision, listModels, modelsFolder } from "./models/store.ts";
+export { type Damage, findDamage } from "./models/verify.ts";
