@@ -96,3 +96,29 @@ export { removeModel } from "./models/remove.ts";
 export { type ResolvedModel, resolveModel } from "./models/resolve.ts";
 export { type InstalledRevision, listModels, modelsFolder } from "./models/store.ts";
 export { type Damage, findDamage } from "./models/verify.ts";
+export { StageError, StageTimeoutError } from "./pipeline/errors.ts";
+export { readTransformerFolder } from "./transformer/folder.ts";
+export { createTransformerStage, shippedTransformerPath, type TransformerStage } from "./transformer/stage.ts";
+export type { PoolSettings } from "./transformer/pool.ts";
+export { TransformerError, type TransformerErrorCode } from "./transformer/errors.ts";
+export type { Stack, TransformerModel, TransformerSettings } from "./transformer/types.ts";
+export { canarySentence, createCanary, deriveCanary, plantCanary } from "./output/canary/canary.ts";
+export { DEFAULT_OUTPUT } from "./output/policy.ts";
+export { createOutputScreening } from "./output/screening.ts";
+export {
+  OUTPUT_CHECKS,
+  type OutputAction,
+  type OutputCheck,
+  type OutputDecision,
+  type OutputFinding,
+  type OutputParts,
+  type OutputPlace,
+  type OutputPolicy,
+  type OutputRequest,
+  type OutputScreen,
+  type OutputScreening,
+  type OutputStep,
+  type OutputVerdict,
+  type ReleasedText,
+  type ScreenedOutput,
+} from "./output/types.ts";

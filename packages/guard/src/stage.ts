@@ -22,6 +22,10 @@ export interface ScreenOptions {
   readonly evidence?: number;
   /** Collect evidence only from this probability on, because it costs more than the score; default 0. */
   readonly evidenceFrom?: number;
+  /** What the stages before this one gave for the same text; null where one failed. */
+  readonly earlier?: readonly { readonly stage: string; readonly probability: number | null }[];
+  /** When nobody waits for the answer any more, from now on; a stage that queues need not start what is late. */
+  readonly timeoutMs?: number;
   /** Ends a stage that can take long; the Bayes stage answers before it could be heard. */
   readonly signal?: AbortSignal;
 }

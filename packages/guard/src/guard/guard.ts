@@ -1,23 +1,10 @@
 import { createMemoryCache } from "../cache/memory.ts";
-import type { CacheStats, VerdictCache } from "../cache/types.ts";
-import { loadModel } from "../bayes/model-file.ts";
-import { shippedModelPath } from "../bayes/shipped.ts";
-import { createBayesStage } from "../bayes/stage.ts";
-import { PipelineConfigError } from "../pipeline/errors.ts";
+import type { CacheStats, MemoryCache, VerdictCache } from "../cache/types.ts";
 import { createPipeline } from "../pipeline/pipeline.ts";
-import { DEFAULT_POLICY, STAGE_NAMES } from "../policy/default.ts";
+import { DEFAULT_POLICY } from "../policy/default.ts";
 import { policyHash } from "../policy/parse.ts";
-import type { Stage } from "../stage.ts";
-import { fileOf } from "./file-of.ts";
-import type { Guard, GuardOptions, StageDescription, StageStats } from "./types.ts";
-
-/** A stage with what describes it. */
-interface Loaded {
-  readonly stage: Stage;
-  readonly description: StageDescription;
-  readonly stats: () => StageStats;
-  readonly close: () => Promise<void>;
-}
+import { type LoadedStage, loadStage } from "./load-stage.ts";
+import type { Guard, GuardOptions } from "./types.ts";
 
 /**
  * Loads the models that the policy names and builds a guard. Rejects with `ModelFileError` when one cannot be used,
@@ -26,9 +13,9 @@ interface Loaded {
 export async function createGuard(options: GuardOptions = {}): Promise<Guard> {
   const { policy = DEFAULT_POLICY, clock = performance } = options;
   await using undo = new AsyncDisposableStack();
-  const loaded: Loaded[] = [];
+  const loaded: LoadedStage[] = [];
   for (const { name } of policy.stages) {
-    const one = await load(name, options);
+    const one = await loadStage(name, options);
     undo.defer(one.close);
     loaded.push(one);
   }
@@ -50,27 +37,10 @@ export async function createGuard(options: GuardOptions = {}): Promise<Guard> {
   };
 }
 
-async function load(name: string, options: GuardOptions): Promise<Loaded> {
-  if (name === "bayes") return await loadBayes(options.models?.bayes ?? shippedModelPath());
-  throw new PipelineConfigError(
-    `the policy names the stage ${JSON.stringify(name)}, which does not exist`,
-    `name one of: ${STAGE_NAMES.join(", ")}`,
-  );
-}
-
-async function loadBayes(path: string): Promise<Loaded> {
-  const stage = createBayesStage(await loadModel(path));
-  const { name, version } = stage;
-  return {
-    stage,
-    description: { name, version, files: [await fileOf(path)] },
-    stats: () => ({ name, breaker: null, pool: null }),
-    close: () => Promise.resolve(),
-  };
-}
-
 function statsOf(cache: VerdictCache | undefined): CacheStats | null {
-  return cache !== undefined && "stats" in cache && typeof cache.stats === "function"
-    ? (cache.stats() as CacheStats)
-    : null;
+  return cache !== undefined && counts(cache) ? cache.stats() : null;
+}
+
+function counts(cache: VerdictCache): cache is MemoryCache {
+  return "stats" in cache && typeof cache.stats === "function";
 }

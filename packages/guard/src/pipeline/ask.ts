@@ -1,5 +1,6 @@
 import type { Stage, StageScore } from "../stage.ts";
-import type { Clock, StageFailure } from "./types.ts";
+import { StageError, StageTimeoutError } from "./errors.ts";
+import type { Clock, StageFailure, StageRecord } from "./types.ts";
 
 /** A score, or why there is none. */
 export type Answer = { readonly latencyMs: number } & (
@@ -12,6 +13,8 @@ export interface Question {
   readonly text: string;
   readonly evidence: number;
   readonly evidenceFrom: number;
+  /** What the stages before said. */
+  readonly earlier: readonly StageRecord[];
   /** Time that the stage has left. */
   readonly timeoutMs: number;
   /** The caller's. */
@@ -26,7 +29,7 @@ const TIMEOUT = Symbol("timeout");
  * answer is thrown away when it comes late.
  */
 export async function ask(stage: Stage, question: Question, clock: Clock): Promise<Answer> {
-  const { text, evidence, evidenceFrom, timeoutMs, signal } = question;
+  const { text, evidence, evidenceFrom, earlier, timeoutMs, signal } = question;
   const start = clock.now();
   const late = (): Answer => ({
     score: null,
@@ -37,7 +40,7 @@ export async function ask(stage: Stage, question: Question, clock: Clock): Promi
   if (timeoutMs <= 0) return late();
   const controller = new AbortController();
   try {
-    const given = stage.screen(text, { evidence, evidenceFrom, signal: controller.signal });
+    const given = stage.screen(text, { evidence, evidenceFrom, earlier, timeoutMs, signal: controller.signal });
     const score = given instanceof Promise ? await inTime(given, timeoutMs, controller, signal) : given;
     const latencyMs = clock.now() - start;
     if (score === TIMEOUT || latencyMs > timeoutMs) return late();
@@ -47,7 +50,8 @@ export async function ask(stage: Stage, question: Question, clock: Clock): Promi
   } catch (error) {
     signal?.throwIfAborted();
     const message = `${stage.name} failed: ${error instanceof Error ? error.message : String(error)}`;
-    return { score: null, reason: "stage_threw", message, latencyMs: clock.now() - start };
+    const reason = error instanceof StageError ? error.reason : "stage_threw";
+    return { score: null, reason, message, latencyMs: clock.now() - start };
   }
 }
 
@@ -64,7 +68,7 @@ async function inTime(
     reject(signal?.reason as Error);
   };
   const timer = setTimeout(() => {
-    controller.abort(new DOMException("the stage ran out of time", "TimeoutError"));
+    controller.abort(new StageTimeoutError());
     resolve(TIMEOUT);
   }, timeoutMs);
   signal?.addEventListener("abort", onAbort, { once: true });

@@ -31,7 +31,8 @@ export function createCascade(steps: readonly Step[], evidence: number, clock: C
     for (const { stage, policy } of steps) {
       const { name: stageName, allowBelow, blockAtOrAbove, timeoutMs, fail } = policy;
       const left = run.leftMs.get(stageName) ?? timeoutMs;
-      const question = { text, evidence, evidenceFrom: allowBelow, timeoutMs: left, signal: run.signal };
+      const earlier = [...perStage];
+      const question = { text, evidence, evidenceFrom: allowBelow, earlier, timeoutMs: left, signal: run.signal };
       const answer = await ask(stage, question, clock);
       run.leftMs.set(stageName, left - answer.latencyMs);
       const probability = answer.score?.probability ?? null;

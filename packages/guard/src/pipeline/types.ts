@@ -9,15 +9,14 @@ export type Reason =
   | "below_allow"
   | "between_thresholds"
   | "at_or_above_block"
-  | "stage_threw"
-  | "stage_timeout"
-  | "stage_bad_score"
+  | StageFailure["reason"]
   | "nothing_to_screen";
 
 /** A stage that gave no probability. */
 export interface StageFailure {
   readonly stage: string;
-  readonly reason: "stage_threw" | "stage_timeout" | "stage_bad_score";
+  /** It threw, was late, gave no probability, has too much to do, or its breaker is open. */
+  readonly reason: "stage_threw" | "stage_timeout" | "stage_bad_score" | "stage_busy" | "stage_open";
   /** For operators; of the stage, not of the text. */
   readonly message: string;
   /** What the policy said would hold. */
