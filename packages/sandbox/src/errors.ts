@@ -1,6 +1,11 @@
 /** The spec itself is wrong; `field` is its path (`files[0].path`). Nothing was started. */
 export class SpecError extends Error {
-  readonly code: "unknown_language" | "language_not_installed" | "invalid_field" | "limit_too_high";
+  readonly code:
+    | "unknown_language"
+    | "language_not_installed"
+    | "invalid_field"
+    | "limit_too_high"
+    | "network_not_allowed";
   readonly field: string;
   constructor(code: SpecError["code"], field: string, message: string) {
     super(message);

@@ -10,6 +10,8 @@ export * from "./limits.ts";
 export type { EngineOptions } from "./run/engine-shell.ts";
 export { createSubprocessEngine } from "./subprocess/engine.ts";
 export type { SubprocessOptions } from "./subprocess/engine.ts";
+export type { NetworkOptions } from "./network/open.ts";
+export type { NetworkLog, NetworkRequest, Outside, RefusalReason } from "./network/types.ts";
 export { forkModule } from "./process/fork.ts";
 export type { ForkedModule } from "./process/fork.ts";
 export { readTar } from "./tar/read.ts";

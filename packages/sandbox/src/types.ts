@@ -1,5 +1,7 @@
 /** The contract between whoever wants code run and the engines that run it. */
 
+import type { NetworkLog } from "./network/types.ts";
+
 /** Isolation ladder, weakest first. A request names a minimum; nothing ever falls down it. */
 export const ISOLATION_LEVELS = ["none", "wasm", "namespace", "container", "gvisor", "microvm"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
@@ -65,6 +67,8 @@ export interface RunSpec {
   readonly limits?: Partial<Limits>;
   /** Limits of the compile step; default: `DEFAULT_COMPILE_LIMITS`. */
   readonly compileLimits?: Partial<Limits>;
+  /** Default: none. With `allow`, a forward proxy of ours lets the run reach these `name:port` and no more. */
+  readonly network?: { readonly allow: readonly string[] };
 }
 
 /** What one step (compile or run) did. */
@@ -109,6 +113,8 @@ export interface RunOutcome extends StepResult {
   /** Null for languages without a compile step. */
   readonly compile: StepResult | null;
   readonly violations: readonly Violation[];
+  /** What was asked of the proxy; absent for a run without a network. */
+  readonly network?: NetworkLog;
 }
 
 export type OutputStream = "stdout" | "stderr";
@@ -154,6 +160,8 @@ export interface ProbeReport {
 export interface Engine extends AsyncDisposable {
   readonly name: string;
   readonly isolation: IsolationLevel;
+  /** What it runs, where that does not depend on the tools of the host. */
+  readonly languages?: readonly (LanguageInfo & { readonly defaultFile: string })[];
   probe(): Promise<ProbeReport>;
   run(spec: RunSpec, options?: RunOptions): Promise<RunOutcome>;
   /** Ends what still runs and removes what the engine made on the host. */

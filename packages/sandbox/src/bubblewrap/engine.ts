@@ -2,6 +2,9 @@ import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
 import type { LimitBounds } from "../limits.ts";
+import type { NetworkOptions } from "../network/open.ts";
+import { openNetwork, withNetwork } from "../network/open.ts";
+import type { Proxy } from "../network/proxy.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
@@ -9,6 +12,7 @@ import type { OutcomeFrame } from "../run/outcome.ts";
 import { commandsOf, givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
+import type { ForkedRun } from "../template/template.ts";
 import type { Engine, ProbeReport, RunOptions, RunOutcome } from "../types.ts";
 import { boxArgs, parentDirs } from "./args.ts";
 import { INSIDE } from "./layout.ts";
@@ -16,7 +20,7 @@ import { makeReady, NAME } from "./prepare.ts";
 import type { BubblewrapOptions, Ready } from "./prepare.ts";
 import { beltsOf, INSTALL_FIX, namespaceFix } from "./probe.ts";
 import { readMessage, startSandbox } from "./start.ts";
-import type { StartOptions } from "./start.ts";
+import type { StartedSandbox, StartOptions } from "./start.ts";
 import { slotUid } from "./uids.ts";
 import { createWarm } from "./warm.ts";
 
@@ -53,13 +57,23 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
         return notRun(frame(), "sandbox_failed", started.failure);
       }
       const setup = frame();
+      let proxy: Proxy | null = null;
       const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: givenBytes(plan) };
       try {
+        try {
+          proxy = await networkFor(started, plan, options.network, runOptions.signal);
+        } catch (error) {
+          return runOptions.signal?.aborted === true
+            ? notRun(setup, "cancelled", "cancelled before it started")
+            : notRun(setup, "sandbox_failed", `no network for the run: ${(error as Error).message}`);
+        }
         const supervised = await supervise(started.sandbox, steps, runOptions);
         const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
         const message = isBroken ? await brokenMessage(supervised.run?.stderr, started.sandbox.stderr) : "";
-        return outcomeOf(setup, supervised, message);
+        const outcome = outcomeOf(setup, supervised, message);
+        return proxy === null ? outcome : withNetwork(outcome, proxy.log());
       } finally {
+        proxy?.close();
         started.sandbox.kill();
         await started.sandbox.ended;
         started.close();
@@ -73,8 +87,21 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
     makeReady: () => makeReady(options),
     probe: (host) => probe(host, options.bounds),
     runIn,
+    hasNetwork: true,
     close: () => warm.close(),
   });
+}
+
+/** Null for a run that has none. @throws Error when the one that the run wants cannot be made. */
+async function networkFor(
+  started: StartedSandbox | ForkedRun,
+  { network }: RunPlan,
+  options: NetworkOptions | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Proxy | null> {
+  if (network.length === 0) return null;
+  if (!("innerPid" in started)) throw new Error("a forked run cannot have one");
+  return openNetwork(started.innerPid, network, options ?? { allow: [] }, signal);
 }
 
 function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup | null): StartOptions {

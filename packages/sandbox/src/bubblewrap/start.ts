@@ -34,6 +34,8 @@ export interface StartOptions {
 /** Being set up, in its control group; its launcher will wait for `go`. */
 export interface StartedSandbox {
   readonly sandbox: RunningSandbox;
+  /** The launcher, seen from the host; not another's until the sandbox has ended. */
+  readonly innerPid: number;
   /** Closes what is still open on our side. */
   close(): void;
 }
@@ -174,6 +176,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
     return await fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
   }
   return {
+    innerPid,
     sandbox: {
       control: child.stream(LAUNCHER_FDS.control),
       stdout: stdout.ours,

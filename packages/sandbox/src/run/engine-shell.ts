@@ -1,6 +1,7 @@
 import { EngineUnavailableError } from "../errors.ts";
 import type { InstalledLanguage } from "../languages/types.ts";
 import type { LimitBounds } from "../limits.ts";
+import type { NetworkOptions } from "../network/open.ts";
 import type { Engine, IsolationLevel, ProbeReport, RunOptions, RunOutcome, RunSpec } from "../types.ts";
 import { notRun } from "./outcome.ts";
 import { planRun } from "./plan.ts";
@@ -13,6 +14,8 @@ export interface EngineOptions {
   readonly bounds: LimitBounds;
   /** Runs at the same time, at most 64; further ones wait. */
   readonly slots: number;
+  /** What runs may reach at most. Default: nothing. */
+  readonly network?: NetworkOptions;
 }
 
 /** The part that differs between engines. */
@@ -23,6 +26,8 @@ export interface EngineCore<Host extends { readonly resources: Disposable }> {
   probe(host: Host): Promise<ProbeReport>;
   /** One run in a slot that is its own. Gives values for every end; throws only EngineUnavailableError. */
   runIn(host: Host, slot: number, plan: RunPlan, options: RunOptions, startedAt: number): Promise<RunOutcome>;
+  /** Whether `runIn` heeds `plan.network`; a run that wants one is refused otherwise. */
+  readonly hasNetwork?: boolean;
   /** Ends what is kept between runs, before the host's resources go. */
   close?(): Promise<void>;
 }
@@ -108,7 +113,9 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
     run: async (spec: RunSpec, runOptions: RunOptions = {}) => {
       const startedAt = performance.now();
       if (closed) throw new EngineUnavailableError(name, "the engine has been closed", null);
-      const plan = planRun(spec, options.languages, options.bounds);
+      const plan = planRun(spec, options.languages, options.bounds, options.network?.allow);
+      if (plan.network.length > 0 && core.hasNetwork !== true)
+        throw new EngineUnavailableError(name, "it cannot give a run a network", "use the engine bubblewrap");
       const host = await ready();
       const ending = new AbortController();
       const signal =

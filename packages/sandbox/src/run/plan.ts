@@ -3,6 +3,9 @@ import { findLanguage, LANGUAGES } from "../languages/table.ts";
 import type { CommandContext, InstalledLanguage } from "../languages/types.ts";
 import { DEFAULT_COMPILE_LIMITS, DEFAULT_LIMITS, resolveLimits } from "../limits.ts";
 import type { LimitBounds } from "../limits.ts";
+import { formatAllowedHost, isCovered, parseAllowList } from "../network/hosts.ts";
+import type { AllowedHost } from "../network/hosts.ts";
+import { PROXY_ENV } from "../network/open.ts";
 import type { Limits, RunSpec, SourceFile } from "../types.ts";
 import { checkFiles } from "./files.ts";
 
@@ -14,6 +17,8 @@ export interface RunPlan {
   readonly args: readonly string[];
   readonly stdin: Uint8Array;
   readonly env: Readonly<Record<string, string>>;
+  /** What the proxy lets through; empty: no network. */
+  readonly network: readonly AllowedHost[];
   readonly limits: Limits;
   /** Null for languages that run from source. */
   readonly compileLimits: Limits | null;
@@ -55,8 +60,26 @@ function checkStrings(field: string, values: readonly string[]): number {
   return total;
 }
 
+/** @throws SpecError for what is no `name:port`, and for what the operator has not allowed. */
+function planNetwork(wanted: readonly string[], allowed: readonly string[]): AllowedHost[] {
+  const ceiling = parseAllowList(allowed, "the operator's list");
+  const list = parseAllowList(wanted);
+  for (const [index, host] of list.entries()) {
+    if (isCovered(host, ceiling)) continue;
+    const field = `network.allow[${index}]`;
+    const may = allowed.length === 0 ? "no run has a network" : `runs may reach ${allowed.join(", ")}`;
+    throw new SpecError("network_not_allowed", field, `${field} is ${formatAllowedHost(host)}; here ${may}`);
+  }
+  return list;
+}
+
 /** @throws SpecError for everything that is wrong with the spec; nothing is started before. */
-export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], bounds: LimitBounds): RunPlan {
+export function planRun(
+  spec: RunSpec,
+  installed: readonly InstalledLanguage[],
+  bounds: LimitBounds,
+  networkAllow: readonly string[] = [],
+): RunPlan {
   const language = findLanguage(installed, spec.language);
   if (language === undefined) {
     const known = findLanguage(LANGUAGES, spec.language);
@@ -82,6 +105,7 @@ export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], 
   if (total > MAX_ARGS_BYTES) {
     throw new SpecError("invalid_field", "args", `args and env together have over ${MAX_ARGS_BYTES} bytes`);
   }
+  const network = planNetwork(spec.network?.allow ?? [], networkAllow);
   const compiled = language.definition.compile !== undefined;
   return {
     language,
@@ -89,7 +113,8 @@ export function planRun(spec: RunSpec, installed: readonly InstalledLanguage[], 
     entry,
     args: spec.args ?? [],
     stdin: spec.stdin ?? new Uint8Array(),
-    env,
+    env: network.length === 0 ? env : { ...PROXY_ENV, ...env },
+    network,
     limits: resolveLimits(spec.limits, DEFAULT_LIMITS, bounds, "limits"),
     compileLimits: compiled ? resolveLimits(spec.compileLimits, DEFAULT_COMPILE_LIMITS, bounds, "compileLimits") : null,
   };
