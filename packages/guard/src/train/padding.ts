@@ -9,8 +9,11 @@ export interface Padded {
 }
 
 /** How long padded texts become, in characters: each is drawn evenly on a logarithmic scale. */
-const SHORTEST = 400;
-const LONGEST = 8_000;
+export interface PaddedChars {
+  readonly shortest: number;
+  readonly longest: number;
+}
+const DEFAULT_CHARS: PaddedChars = { shortest: 400, longest: 8_000 };
 
 /**
  * Makes long texts of short ones: every `every`-th row with harmless rows before and after it. Both labels are padded
@@ -21,6 +24,7 @@ export function padRows(
   weights: ArrayLike<number>,
   every: number,
   random: () => number,
+  { shortest, longest }: PaddedChars = DEFAULT_CHARS,
 ): Padded[] {
   const fillers = rows.filter(({ label, text }) => label === 0 && text.length < 2_000);
   if (fillers.length === 0) return [];
@@ -30,8 +34,8 @@ export function padRows(
     return text;
   };
   return rows.flatMap((row, i) => {
-    if (i % every !== 0 || row.text.length > LONGEST) return [];
-    const length = SHORTEST * (LONGEST / SHORTEST) ** random();
+    if (i % every !== 0 || row.text.length > longest) return [];
+    const length = shortest * (longest / shortest) ** random();
     const before = length * random();
     const text = `${filling(before)}${row.text}\n\n${filling(length - before)}`;
     return [{ text, label: row.label, weight: weights[i] as number }];
