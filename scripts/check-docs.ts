@@ -11,7 +11,9 @@ function variablesInCode(): Set<string> {
   const readers = /^apps\/(server|cli)\/src\/.*(?<!\.test)\.ts$|^scripts\/bootstrap\.sh$/;
   const named = files
     .filter((file) => readers.test(file.path))
-    .flatMap((file) => [...file.text.matchAll(/\b(?:CRUCIBLE_[A-Z0-9_]+|DATABASE_URL)\b/g)].map((match) => match[0]));
+    .flatMap((file) =>
+      [...file.text.matchAll(/\b(?:CRUCIBLE_[A-Z0-9_]+|DATABASE_URL|HF_[A-Z]+)\b/g)].map((match) => match[0]),
+    );
   return new Set(named);
 }
 
@@ -51,9 +53,8 @@ function httpFindings(): string[] {
 
 /** Options of the CLI, but `--json`, which every command has. */
 function optionFindings(): string[] {
-  const code = [...textOf("apps/cli/src/cli.ts").matchAll(/(?:option|Option)\(\s*"(?:-\w, )?(--[^"]+)"/g)].map(
-    (match) => match[1] ?? "",
-  );
+  const text = ["apps/cli/src/cli.ts", "apps/cli/src/commands/models/register.ts"].map(textOf).join("\n");
+  const code = [...text.matchAll(/(?:option|Option)\(\s*"(?:-\w, )?(--[^"]+)"/g)].map((match) => match[1] ?? "");
   const options = new Set(code.filter((option) => option !== "--json"));
   return differenceFindings("option", options, rowNames(textOf("docs/reference/cli.md")));
 }

@@ -5,6 +5,7 @@ import type { Backend } from "./backend/types.ts";
 import type { BatchOptions } from "./commands/batch.ts";
 import type { RunOptions } from "./commands/run.ts";
 import { addGuardCommands } from "./commands/guard/register.ts";
+import { addModelsCommands } from "./commands/models/register.ts";
 import type { ServeOptions } from "./commands/serve.ts";
 import type { Io } from "./io.ts";
 import { write } from "./io.ts";
@@ -43,7 +44,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 function usageProblem(error: CommanderError, argv: readonly string[]): CliProblem {
   const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
   const command = argv.find((arg) =>
-    ["run", "batch", "serve", "guard", "languages", "engines", "doctor"].includes(arg),
+    ["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor"].includes(arg),
   );
   const help = `crucible ${command === undefined ? "" : `${command} `}--help`;
   if (error.code === "commander.help") return new CliProblem("no command was given", help);
@@ -202,6 +203,7 @@ Examples:
     });
 
   addGuardCommands(program, io, done);
+  addModelsCommands(program, io, done);
 
   // Subcommands do not inherit these.
   for (const command of program.commands) {
