@@ -6,6 +6,7 @@ import type { BatchOptions } from "./commands/batch.ts";
 import type { RunOptions } from "./commands/run.ts";
 import { addGuardCommands } from "./commands/guard/register.ts";
 import { addModelsCommands } from "./commands/models/register.ts";
+import { addSelfcheckCommands } from "./commands/selfcheck/register.ts";
 import type { ServeOptions } from "./commands/serve.ts";
 import type { Io } from "./io.ts";
 import { write } from "./io.ts";
@@ -44,7 +45,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 function usageProblem(error: CommanderError, argv: readonly string[]): CliProblem {
   const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
   const command = argv.find((arg) =>
-    ["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor"].includes(arg),
+    ["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor", "selfcheck"].includes(arg),
   );
   const help = `crucible ${command === undefined ? "" : `${command} `}--help`;
   if (error.code === "commander.help") return new CliProblem("no command was given", help);
@@ -126,6 +127,12 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       .option("--env <name=value>", "environment variable; repeatable", collect, [])
       .option("--file <path>", "another file the program needs; repeatable", collect, [])
       .option("--no-stdin", "give the program an empty standard input instead of this one")
+      .option(
+        "--allow-host <name:port>",
+        "a host that the program may reach, such as pypi.org:443; repeatable",
+        collect,
+        [],
+      )
       .option("--engine <name>", "run on exactly this engine")
       .addOption(new Option("--at-least <level>", `isolation: ${IsolationLevel.options.join(", ")}`)),
   )
@@ -203,6 +210,7 @@ Examples:
     });
 
   addGuardCommands(program, io, done);
+  addSelfcheckCommands(program, io, done);
   addModelsCommands(program, io, done);
 
   // Subcommands do not inherit these.

@@ -208,3 +208,25 @@ test("a listing whose reader goes away ends without a stack trace", () => {
   );
   expect({ stdout, stderr }).toEqual({ stdout: "0\n", stderr: "" });
 });
+
+describe("a network", () => {
+  const NO_LIST = { CRUCIBLE_NETWORK_ALLOW: "" };
+
+  test("is had only within the operator's list, and a denied request is told in the outcome", async () => {
+    const file = await program(
+      "asks.py",
+      "import urllib.request\ntry: urllib.request.urlopen('http://elsewhere.example/')\nexcept OSError as error: print(error)\n",
+    );
+    const refused = await crucible(["run", "--allow-host", "pypi.org:443", file], { env: NO_LIST });
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("network.allow[0] is pypi.org:443; here no run has a network");
+    expect(refused.stderr).toContain("CRUCIBLE_NETWORK_ALLOW");
+    const ran = await crucible(["run", "--json", "--allow-host", "pypi.org:443", file], {
+      env: { CRUCIBLE_NETWORK_ALLOW: "pypi.org:443" },
+    });
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      stdout: "HTTP Error 403: Forbidden\n",
+      network: { deniedCount: 1, requests: [{ host: "elsewhere.example", port: 80, reason: "not_allowed" }] },
+    });
+  });
+});

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { createGuard, loadPolicy } from "@crucible/guard";
 import { LANGUAGES } from "@crucible/sandbox";
 import { ensureBootstrapKey } from "./bootstrap-key.ts";
 import type { Config } from "./config.ts";
@@ -8,12 +9,17 @@ import { lockDataDir } from "./data-dir.ts";
 import { createBus, type LocalBus } from "./events/bus.ts";
 import { followRemoteEvents } from "./events/remote.ts";
 import { createChildExecutor } from "./executor/child/executor.ts";
+import { refuseNetwork } from "./executor/refuse-network.ts";
 import type { Catalog, Executor } from "./executor/types.ts";
+import { createGateway } from "./gateway/compose.ts";
+import type { ScreeningRecorder } from "./gateway/screenings/types.ts";
+import type { Gateway } from "./gateway/types.ts";
 import { createServerMetrics, type ServerMetrics } from "./http/metrics.ts";
 import { createLog } from "./log.ts";
 import { openQueue, type Queue } from "./queue/queue.ts";
 import { createApiKeys } from "./store/api-keys.ts";
 import { createCatalogReader } from "./store/catalog-reader.ts";
+import { createIdSource } from "./store/ids.ts";
 import { openDatabase, type Database } from "./store/database.ts";
 import { DatabaseUnreachableError, isDatabaseLost } from "./store/errors.ts";
 import { migrate } from "./store/migrate.ts";
@@ -43,6 +49,8 @@ export interface ComposedServer extends AsyncDisposable {
   readonly catalog: () => Promise<Catalog>;
   /** Null without the worker role. */
   readonly worker: Worker | null;
+  /** Null without the gateway role. */
+  readonly gateway: Gateway | null;
   /** Undefined where the database had a key that the data directory does not know. */
   readonly bootstrapKey: string | undefined;
   /** Releases everything, in reverse; running work is given back after `drainMs`. */
@@ -88,6 +96,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
     announce,
     catalog,
     knownLanguages: knownLanguages(),
+    refuseNetwork,
     metrics,
     queueLimit: config.queueLimit,
   });
@@ -108,6 +117,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
           settings: workerSettings(config),
         });
   if (worker !== null) undo.defer(() => worker.stop(config.drainMs));
+  const gateway = config.roles.includes("gateway") ? undo.use(await openGateway(config, metrics, log)) : null;
 
   const resources = undo.move();
   const close = (): Promise<void> => resources.disposeAsync();
@@ -121,6 +131,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
     log,
     catalog,
     worker,
+    gateway,
     bootstrapKey,
     close,
     [Symbol.asyncDispose]: close,
@@ -129,10 +140,10 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
 
 /** Only what engines need crosses to their process: no database, no key. */
 function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
-  const { allowUnsafe, forkPython, engine, minIsolation, concurrency, maxLimits, logLevel } = config;
+  const { allowUnsafe, forkPython, engine, minIsolation, concurrency, networkAllow, maxLimits, logLevel } = config;
   const cacheDir = join(config.dataDir, "cache", `node-${process.versions.node}`);
   return {
-    settings: { allowUnsafe, forkPython, engine, minIsolation, concurrency, maxLimits },
+    settings: { allowUnsafe, forkPython, engine, minIsolation, concurrency, networkAllow, maxLimits },
     logLevel,
     log,
     cacheDir,
@@ -153,6 +164,28 @@ function follow(database: Database, bus: LocalBus, queue: Queue, origin: string,
     onQueued: () => queue.wake(),
     log,
   });
+}
+
+/** The guard with its models, and the gateway before it. */
+async function openGateway(config: Config, metrics: ServerMetrics, log: ReturnType<typeof createLog>) {
+  await using undo = new AsyncDisposableStack();
+  const policy = config.guardPolicy === undefined ? undefined : await loadPolicy(config.guardPolicy);
+  const guard = undo.use(
+    await createGuard({
+      ...(policy === undefined ? {} : { policy }),
+      onEvent: (event) => log.warn(event, "a stage of the guard changed"),
+    }),
+  );
+  const gateway = undo.use(
+    createGateway({ config: config.gateway, guard, recorder: noRecord(), registry: metrics.registry, log }),
+  );
+  const resources = undo.move();
+  return { ...gateway, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+function noRecord(): ScreeningRecorder {
+  const next = createIdSource("scr");
+  return { nextId: () => next().id, record: async () => true, close: async () => {} };
 }
 
 const VACUUM_EVERY_MS = 15 * 60_000;

@@ -7,7 +7,7 @@ describe("configuration", () => {
     expect(config).toMatchObject({
       host: "127.0.0.1",
       port: 4180,
-      roles: ["api", "worker"],
+      roles: ["api", "worker", "gateway"],
       allowUnsafe: false,
       queueLimit: 10_000,
       maxAttempts: 3,
@@ -43,11 +43,12 @@ describe("configuration", () => {
   test.each([
     ["CRUCIBLE_PORT", "80a", "must be a whole number from 0 to 65535"],
     ["CRUCIBLE_PORT", "65536", "must be a whole number from 0 to 65535"],
-    ["CRUCIBLE_ROLES", "api,cook", "must be all, or a comma list of api, worker"],
+    ["CRUCIBLE_ROLES", "api,cook", "must be all, or a comma list of api, worker, gateway"],
     ["CRUCIBLE_ALLOW_UNSAFE", "yes", "must be 1 or 0"],
     ["CRUCIBLE_MIN_ISOLATION", "strong", "must be one of none, wasm, namespace"],
     ["CRUCIBLE_MAX_LIMITS", '{"memory": 1}', "must be a JSON object of limits"],
     ["CRUCIBLE_MAX_LIMITS", "{", "must be a JSON object of limits"],
+    ["CRUCIBLE_NETWORK_ALLOW", "10.0.0.1:80", "must be a comma list of name:port"],
     ["CRUCIBLE_LOG_LEVEL", "loud", "must be one of trace, debug"],
     ["CRUCIBLE_API_KEY", "short", "must have at least 16 characters"],
     ["DATABASE_URL", "mysql://x", "must be a URL such as postgresql://"],

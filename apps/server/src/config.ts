@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { LimitsRequest } from "@crucible/contract";
-import { ISOLATION_LEVELS } from "@crucible/sandbox";
+import { checkNetwork, ISOLATION_LEVELS } from "@crucible/sandbox";
 import { z } from "zod";
+import { GatewayConfigError, loadGatewayConfig, STUB_ONLY } from "./gateway/config/parse.ts";
+import type { GatewayConfig } from "./gateway/config/types.ts";
 
-const ROLES = ["api", "worker"] as const;
+const ROLES = ["api", "worker", "gateway"] as const;
 export type Role = (typeof ROLES)[number];
 
 const flag = z
@@ -38,6 +40,22 @@ const limits = z.string().transform((text, context): z.infer<typeof LimitsReques
   }
 });
 
+const networkAllow = z.string().transform((text, context): readonly string[] => {
+  const entries = text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+  try {
+    checkNetwork(entries, entries);
+  } catch (error) {
+    context.addIssue({
+      code: "custom",
+      message: `must be a comma list of name:port, such as example.org:443 or *.example.org:443 (${(error as Error).message})`,
+    });
+  }
+  return entries;
+});
+
 const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, "must be a URL such as postgresql://user:password@host:5432/database");
@@ -57,6 +75,7 @@ const Environment = z.object({
     .optional(),
   CRUCIBLE_ALLOW_UNSAFE: flag.default(false),
   CRUCIBLE_FORK_PYTHON: flag.default(false),
+  CRUCIBLE_NETWORK_ALLOW: networkAllow.default([]),
   CRUCIBLE_CONCURRENCY: whole(1, 64).default(Math.min(64, availableParallelism())),
   CRUCIBLE_QUEUE_LIMIT: whole(1, 10_000_000).default(10_000),
   CRUCIBLE_BODY_LIMIT_BYTES: whole(1024, 1024 ** 3).default(16 * 1024 * 1024),
@@ -66,6 +85,8 @@ const Environment = z.object({
   CRUCIBLE_LEASE_MS: whole(500, 3_600_000).default(15_000),
   CRUCIBLE_POLL_MS: whole(10, 60_000).default(1_000),
   CRUCIBLE_ALLOWED_HOSTS: z.string().optional(),
+  CRUCIBLE_GATEWAY_CONFIG: z.string().min(1).optional(),
+  CRUCIBLE_GUARD_POLICY: z.string().min(1).optional(),
   CRUCIBLE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   DATABASE_URL: databaseUrl.optional(),
 });
@@ -83,6 +104,8 @@ export interface Config {
   readonly allowUnsafe: boolean;
   /** Fork Python runs from a started interpreter instead of starting one for each. */
   readonly forkPython: boolean;
+  /** What runs may reach at most: `name:port`, `*.name:port`; empty: nothing. */
+  readonly networkAllow: readonly string[];
   /** Runs at once in this process. */
   readonly concurrency: number;
   /** Runs that may wait at most. */
@@ -100,6 +123,10 @@ export interface Config {
   readonly pollMs: number;
   /** Names that the Host header may carry besides localhost and addresses; undefined: as the bind address suggests. */
   readonly allowedHosts: readonly string[] | undefined;
+  /** Models behind the guard, keys read; the stub model alone where no file is named. */
+  readonly gateway: GatewayConfig;
+  /** The guard's policy as a file; undefined: the one that comes with it. */
+  readonly guardPolicy: string | undefined;
   readonly logLevel: string;
   /** PostgreSQL; without it the embedded database in `dataDir`. */
   readonly databaseUrl: string | undefined;
@@ -135,6 +162,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     minIsolation: read.CRUCIBLE_MIN_ISOLATION,
     allowUnsafe: read.CRUCIBLE_ALLOW_UNSAFE,
     forkPython: read.CRUCIBLE_FORK_PYTHON,
+    networkAllow: read.CRUCIBLE_NETWORK_ALLOW,
     concurrency: read.CRUCIBLE_CONCURRENCY,
     queueLimit: read.CRUCIBLE_QUEUE_LIMIT,
     bodyLimitBytes: read.CRUCIBLE_BODY_LIMIT_BYTES,
@@ -144,7 +172,19 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     leaseMs: read.CRUCIBLE_LEASE_MS,
     pollMs: read.CRUCIBLE_POLL_MS,
     allowedHosts: read.CRUCIBLE_ALLOWED_HOSTS?.split(",").map((name) => name.trim()),
+    gateway: gatewayConfig(read.CRUCIBLE_GATEWAY_CONFIG, env),
+    guardPolicy: read.CRUCIBLE_GUARD_POLICY === undefined ? undefined : resolve(read.CRUCIBLE_GUARD_POLICY),
     logLevel: read.CRUCIBLE_LOG_LEVEL,
     databaseUrl: read.DATABASE_URL,
   };
+}
+
+function gatewayConfig(file: string | undefined, env: Readonly<Record<string, string | undefined>>): GatewayConfig {
+  if (file === undefined) return STUB_ONLY;
+  try {
+    return loadGatewayConfig(resolve(file), { env });
+  } catch (error) {
+    if (error instanceof GatewayConfigError) throw new ConfigError(error.lines);
+    throw error;
+  }
 }

@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   language_not_installed: { status: 400, meaning: "Known, but not installed on this host." },
   invalid_path: { status: 400, meaning: "A file path is absolute, climbs out, is empty or holds NUL." },
   limit_too_high: { status: 400, meaning: "A limit is above the maximum of this server." },
+  network_not_allowed: { status: 403, meaning: "The operator lets runs reach less than `network.allow` asks for." },
   invalid_cursor: { status: 400, meaning: "The pagination cursor was not made by this server." },
   content_filter: { status: 400, meaning: "The guard took the prompt for an attack; no model has seen it." },
   unauthorized: { status: 401, meaning: "No key, or a key this server does not know." },

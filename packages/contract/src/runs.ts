@@ -91,6 +91,17 @@ export const RunRequest = z
       .refine(fewEntries, entriesMessage)
       .meta({ maxProperties: MAX_ENTRIES })
       .default({}),
+    network: z
+      .strictObject({
+        allow: z
+          .array(z.string().min(3).max(262))
+          .max(64)
+          .meta({ description: "`name:port` or `*.name:port`; within what the operator allows." }),
+      })
+      .optional()
+      .meta({
+        description: "Default: none. Reached through a forward proxy; see docs/how-to/give-a-run-a-network.md.",
+      }),
     limits: LimitsRequest.default({}),
     compileLimits: LimitsRequest.default({}),
     isolation: IsolationRequest.optional(),
@@ -136,6 +147,26 @@ export type StepResult = z.infer<typeof StepResult>;
 
 export const Violation = z.object({ kind: z.string(), detail: z.string() }).meta({ id: "Violation" });
 
+export const NetworkRequest = z
+  .object({
+    host: z.string().meta({ description: "As the program asked for it." }),
+    port: z.number().int().nullable(),
+    allowed: z.boolean(),
+    reason: z
+      .enum(["bad_request", "not_allowed", "reserved_address", "unknown_name", "unreachable", "over_limit"])
+      .nullable(),
+    sentBytes: z.number().int(),
+    receivedBytes: z.number().int(),
+  })
+  .meta({ id: "NetworkRequest" });
+export const NetworkLog = z
+  .object({
+    requests: z.array(NetworkRequest).meta({ description: "The first 200." }),
+    allowedCount: z.number().int(),
+    deniedCount: z.number().int(),
+  })
+  .meta({ id: "NetworkLog" });
+
 export const Outcome = z
   .object({
     ...StepResult.shape,
@@ -147,6 +178,7 @@ export const Outcome = z
     limits: Limits.nullable(),
     compile: StepResult.nullable(),
     violations: z.array(Violation),
+    network: NetworkLog.optional().meta({ description: "What the run asked for; absent without `network`." }),
   })
   .meta({ id: "Outcome" });
 export type Outcome = z.infer<typeof Outcome>;

@@ -10,6 +10,7 @@ export * from "./limits.ts";
 export type { EngineOptions } from "./run/engine-shell.ts";
 export { createSubprocessEngine } from "./subprocess/engine.ts";
 export type { SubprocessOptions } from "./subprocess/engine.ts";
+export { checkNetwork } from "./network/hosts.ts";
 export type { NetworkOptions } from "./network/open.ts";
 export type { NetworkLog, NetworkRequest, Outside, RefusalReason } from "./network/types.ts";
 export { forkModule } from "./process/fork.ts";

@@ -150,6 +150,8 @@ export interface ProbeReport {
   readonly reason: string | null;
   readonly fix: string | null;
   readonly belts: readonly Belt[];
+  /** Whether it can give a run a network with an allow-list; absent means no. */
+  readonly network?: boolean;
 }
 
 /**

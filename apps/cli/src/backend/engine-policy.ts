@@ -12,6 +12,8 @@ export interface EnginePolicy {
   readonly minIsolation: IsolationLevel | undefined;
   /** `CRUCIBLE_ALLOW_UNSAFE=1`: whether `none`, no isolation at all, may be used. */
   readonly allowUnsafe: boolean;
+  /** `CRUCIBLE_NETWORK_ALLOW`: what runs may reach at most. */
+  readonly networkAllow: readonly string[];
 }
 
 /** @throws CliProblem for a level that does not exist. */
@@ -29,6 +31,10 @@ export function readPolicy(env: Readonly<Record<string, string | undefined>>): E
     engine: env["CRUCIBLE_ENGINE"] || undefined,
     minIsolation: parsed?.data,
     allowUnsafe: env["CRUCIBLE_ALLOW_UNSAFE"] === "1",
+    networkAllow: (env["CRUCIBLE_NETWORK_ALLOW"] ?? "")
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
   };
 }
 

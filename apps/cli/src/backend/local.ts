@@ -42,7 +42,13 @@ export async function openLocal(
   const [languages] = await Promise.all([detectFor(program), sweepLeftovers()]);
   const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
   return createLocalBackend({
-    engines: createEngines({ languages, bounds, slots, allowUnsafe: policy.allowUnsafe }),
+    engines: createEngines({
+      languages,
+      bounds,
+      slots,
+      allowUnsafe: policy.allowUnsafe,
+      network: { allow: policy.networkAllow },
+    }),
     languages,
     policy,
     slots,
@@ -124,7 +130,7 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
 
 function explain(error: SpecError): RefusedProblem {
   const language = error.code === "unknown_language" || error.code === "language_not_installed";
-  return new RefusedProblem(error.message, language ? "see `crucible languages`" : `change ${error.field}`, {
-    cause: error,
-  });
+  let fix = language ? "see `crucible languages`" : `change ${error.field}`;
+  if (error.code === "network_not_allowed") fix = "name it in CRUCIBLE_NETWORK_ALLOW, a comma list of name:port";
+  return new RefusedProblem(error.message, fix, { cause: error });
 }

@@ -17,6 +17,7 @@ export function toSpec(request: RunRequest, defaultFile: string): RunSpec {
     args: request.args,
     stdin: decodeText(request.stdin, request.stdinEncoding),
     env: request.env,
+    ...(request.network === undefined ? {} : { network: request.network }),
     limits: defined(request.limits),
     compileLimits: defined(request.compileLimits),
   };
@@ -64,5 +65,8 @@ export function toOutcome(outcome: RunOutcome): Outcome {
     limits: { ...outcome.limits },
     compile: outcome.compile === null ? null : toWireStep(outcome.compile),
     violations: outcome.violations.map((violation) => ({ ...violation })),
+    ...(outcome.network === undefined
+      ? {}
+      : { network: { ...outcome.network, requests: [...outcome.network.requests] } }),
   };
 }

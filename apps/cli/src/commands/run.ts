@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly file: readonly string[];
   /** False: the program gets no input. It reads all of it first, so one that stays open would hold it up. */
   readonly stdin?: boolean;
+  readonly allowHost: readonly string[];
   readonly engine?: string;
   readonly atLeast?: string;
 }
@@ -87,6 +88,7 @@ async function buildRequest(
     limits: parseLimits(options.limit),
     compileLimits: parseLimits(options.compileLimit),
     ...(isolation === undefined ? {} : { isolation }),
+    ...(options.allowHost.length === 0 ? {} : { network: { allow: [...options.allowHost] } }),
   };
   if (file === "-") {
     if (options.language === undefined) {

@@ -11,6 +11,8 @@ export interface InProcessExecutorOptions {
   readonly engines: readonly Engine[];
   readonly languages: readonly (LanguageInfo & { readonly defaultFile: string })[];
   readonly bounds: LimitBounds;
+  /** What runs may reach. Default: nothing. */
+  readonly networkAllow?: readonly string[];
   readonly policy: EnginePolicy;
   readonly log: Log;
 }
@@ -30,6 +32,7 @@ export async function createInProcessExecutor(options: InProcessExecutorOptions)
     engines: applyPolicy(reports, policy),
     maxLimits: bounds.max,
     minLimits: bounds.min,
+    networkAllow: options.networkAllow ?? [],
   };
   const byName = new Map(engines.map((engine) => [engine.name, engine]));
   const defaultFiles = new Map(languages.map((language) => [language.name, language.defaultFile]));

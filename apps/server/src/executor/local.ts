@@ -18,6 +18,8 @@ export interface LocalExecutorSettings {
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
   readonly concurrency: number;
+  /** What runs may reach: `name:port`, `*.name:port`. */
+  readonly networkAllow: readonly string[];
   readonly maxLimits: { readonly [Name in keyof Limits]?: number | undefined };
 }
 
@@ -26,7 +28,9 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
   const [languages, { removed }] = await Promise.all([detectLanguages(), sweepLeftovers()]);
   if (removed.length > 0) log.warn({ removed }, "removed what a killed process had left");
   const bounds = { min: MIN_LIMITS, max: { ...MAX_LIMITS, ...settings.maxLimits } as Limits };
-  const { allowUnsafe, forkPython, engine, minIsolation, concurrency } = settings;
-  const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe, warm: forkPython });
-  return createInProcessExecutor({ engines, languages, bounds, policy: { engine, minIsolation, allowUnsafe }, log });
+  const { allowUnsafe, forkPython, engine, minIsolation, concurrency, networkAllow } = settings;
+  const network = { allow: networkAllow };
+  const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe, warm: forkPython, network });
+  const policy = { engine, minIsolation, allowUnsafe };
+  return createInProcessExecutor({ engines, languages, bounds, networkAllow, policy, log });
 }

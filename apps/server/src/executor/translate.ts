@@ -11,6 +11,7 @@ export function toRunSpec(request: RunRequest, defaultFile: string): RunSpec {
     args: request.args,
     stdin: Buffer.from(request.stdin, request.stdinEncoding),
     env: request.env,
+    ...(request.network === undefined ? {} : { network: request.network }),
     limits: definedOnly(request.limits),
     compileLimits: definedOnly(request.compileLimits),
   };
@@ -42,6 +43,9 @@ export function toOutcome(outcome: RunOutcome): Outcome {
     limits: outcome.limits,
     compile: outcome.compile === null ? null : toStep(outcome.compile),
     violations: [...outcome.violations],
+    ...(outcome.network === undefined
+      ? {}
+      : { network: { ...outcome.network, requests: [...outcome.network.requests] } }),
   };
 }
 

@@ -7,6 +7,8 @@ export interface Catalog {
   readonly maxLimits: Limits;
   /** Below these no interpreter starts. */
   readonly minLimits: Limits;
+  /** What runs may reach; absent: nothing. */
+  readonly networkAllow?: readonly string[];
 }
 
 /** One piece of work as it crosses the border to the executor: plain JSON, no credential in it. */

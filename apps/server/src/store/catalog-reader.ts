@@ -9,6 +9,7 @@ export interface StoredCatalog {
   readonly engines: readonly EngineInfo[];
   readonly maxLimits: Limits;
   readonly minLimits: Limits;
+  readonly networkAllow?: readonly string[];
 }
 
 const BELIEVED_MS = 5_000;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RunRequest, type EngineInfo, type RunRequestInput } from "@crucible/contract";
 import { MAX_LIMITS, MIN_LIMITS } from "@crucible/sandbox";
+import { refuseNetwork } from "../executor/refuse-network.ts";
 import { checkRequest, type Rules } from "./check.ts";
 
 function engine(name: string, isolation: EngineInfo["isolation"], more: Partial<EngineInfo> = {}): EngineInfo {
@@ -25,8 +26,10 @@ const rules: Rules = {
     engines: [engine("subprocess", "none", { allowed: false, reason: "it isolates nothing" }), bubblewrap],
     maxLimits: MAX_LIMITS,
     minLimits: MIN_LIMITS,
+    networkAllow: ["*.example.org:443"],
   },
   knownLanguages: new Set(["python", "py", "rust"]),
+  refuseNetwork,
 };
 const check = (input: Partial<RunRequestInput>, engines = rules.catalog.engines) =>
   checkRequest(RunRequest.parse({ language: "python", ...(input.files ? {} : { code: "1" }), ...input }), {
@@ -130,5 +133,32 @@ describe("the engine", () => {
     const weak = engine("subprocess", "none", { allowed: false });
     expect(() => check({}, [weak, broken])).toThrow(expect.objectContaining({ code: "engine_unavailable" }));
     expect(() => check({}, [weak, broken])).toThrow("bwrap is missing");
+  });
+});
+
+describe("a network", () => {
+  const able = [{ ...bubblewrap, network: true }];
+  const wanting = (...allow: string[]) => ({ network: { allow } });
+
+  test("within the operator's list is taken by an engine that can give one", () => {
+    expect(check(wanting("a.example.org:443"), able).engine.engine).toBe("bubblewrap");
+  });
+
+  test("beyond the operator's list is refused with the entry", () => {
+    expect(() => check(wanting("a.example.org:443", "example.org:443"), able)).toThrow(
+      expect.objectContaining({ code: "network_not_allowed", field: "network.allow[1]" }),
+    );
+  });
+
+  test("that is no list of hosts is a bad request", () => {
+    expect(() => check(wanting("127.0.0.1:80"), able)).toThrow(
+      expect.objectContaining({ code: "invalid_request", field: "network.allow[0]" }),
+    );
+  });
+
+  test("is refused where the engine cannot give one, never left out", () => {
+    expect(() => check(wanting("a.example.org:443"))).toThrow(
+      expect.objectContaining({ code: "engine_unavailable", field: "network" }),
+    );
   });
 });

@@ -20,13 +20,18 @@ export interface Offer {
   readonly engines: readonly EngineInfo[];
   readonly maxLimits: Limits;
   readonly minLimits: Limits;
+  readonly networkAllow?: readonly string[];
 }
+
+/** Why a run may not reach what it asks for; null where it may. Given by whoever knows how lists are read. */
+export type RefuseNetwork = (wanted: readonly string[], allowed: readonly string[]) => ApiError | null;
 
 /** What submission measures a request against. */
 export interface Rules {
   readonly catalog: Offer;
   /** Names and aliases that Crucible supports at all, installed or not. */
   readonly knownLanguages: ReadonlySet<string>;
+  readonly refuseNetwork: RefuseNetwork;
 }
 
 /** One argument or variable that Linux takes, bytes (MAX_ARG_STRLEN with its NUL), and all of them together. */
@@ -45,7 +50,9 @@ export function checkRequest(request: RunRequest, rules: Rules, prefix = ""): Ch
     checkTexts(request);
     checkLimits(request.limits, "limits", rules);
     checkLimits(request.compileLimits, "compileLimits", rules);
-    return { request: { ...request, language }, engine: chooseEngine(request, rules.catalog.engines) };
+    const engine = chooseEngine(request, rules.catalog.engines);
+    checkNetwork(request, engine, rules);
+    return { request: { ...request, language }, engine };
   } catch (error) {
     if (prefix === "" || !(error instanceof ApiError)) throw error;
     const { field, message } = error;
@@ -121,6 +128,20 @@ function checkLimits(limits: RunRequest["limits"], field: string, { catalog }: R
       throw invalid(`${field}.${name}`, `${field}.${name} must be at least ${catalog.minLimits[name]}`);
     }
   }
+}
+
+function checkNetwork({ network }: RunRequest, engine: EngineInfo, { catalog, refuseNetwork }: Rules): void {
+  if (network === undefined || network.allow.length === 0) return;
+  const refusal = refuseNetwork(network.allow, catalog.networkAllow ?? []);
+  if (refusal !== null) throw refusal;
+  if (engine.network === true) return;
+  const able = catalog.engines.filter((one) => one.network === true && one.available && one.allowed);
+  const names = able.map((one) => one.engine).join(", ");
+  throw new ApiError(
+    "engine_unavailable",
+    `engine ${engine.engine} cannot give a run a network${names === "" ? "" : `; these can: ${names}`}`,
+    { field: "network" },
+  );
 }
 
 /** The engine asked for, or one at least as strong as asked for, or the default: never a weaker one. */

@@ -19,7 +19,7 @@ import {
   type AppendedEvent,
   type NewRun,
 } from "../store/run-writer.ts";
-import { checkRequest, type Offer } from "./check.ts";
+import { checkRequest, type Offer, type RefuseNetwork } from "./check.ts";
 import type { Submit } from "./types.ts";
 
 export interface SubmitDeps {
@@ -29,6 +29,7 @@ export interface SubmitDeps {
   readonly announce: Announce | null;
   readonly catalog: () => Promise<Offer>;
   readonly knownLanguages: ReadonlySet<string>;
+  readonly refuseNetwork: RefuseNetwork;
   readonly metrics: Metrics;
   /** Runs that may wait at most. */
   readonly queueLimit: number;
@@ -50,7 +51,7 @@ type Accepted = readonly Run[] | ApiError;
 
 /** Checks runs and takes them in: stored, enqueued and told of in one transaction. */
 export function createSubmit(deps: SubmitDeps): ClosableSubmit {
-  const { database, queue, bus, announce, catalog, knownLanguages, metrics, queueLimit } = deps;
+  const { database, queue, bus, announce, catalog, knownLanguages, refuseNetwork, metrics, queueLimit } = deps;
   const nextId = createIdSource("run");
   let refusing = false;
   let counted = { depth: 0, at: Number.NEGATIVE_INFINITY };
@@ -108,7 +109,7 @@ export function createSubmit(deps: SubmitDeps): ClosableSubmit {
     if (refusing) throw new ApiError("shutting_down", "the server is stopping", { retryAfterSeconds: 5 });
     const offer = await catalog();
     const runs = requests.map((request, index): NewRun => {
-      const checked = checkRequest(request, { catalog: offer, knownLanguages }, prefix(index));
+      const checked = checkRequest(request, { catalog: offer, knownLanguages, refuseNetwork }, prefix(index));
       return {
         ...nextId(),
         request: checked.request,

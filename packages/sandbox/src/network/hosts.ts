@@ -96,3 +96,19 @@ export function isCovered(wanted: AllowedHost, ceiling: readonly AllowedHost[]):
 export function formatAllowedHost({ name, isWildcard, port }: AllowedHost): string {
   return `${isWildcard ? "*." : ""}${name}:${port}`;
 }
+
+/**
+ * What a run asks for, against what the operator lets runs reach.
+ * @throws SpecError for what is no `name:port`, and for what the operator has not allowed.
+ */
+export function checkNetwork(wanted: readonly string[], allowed: readonly string[]): AllowedHost[] {
+  const ceiling = parseAllowList(allowed, "the operator's list");
+  const list = parseAllowList(wanted);
+  for (const [index, host] of list.entries()) {
+    if (isCovered(host, ceiling)) continue;
+    const field = `network.allow[${index}]`;
+    const may = allowed.length === 0 ? "no run has a network" : `runs may reach ${allowed.join(", ")}`;
+    throw new SpecError("network_not_allowed", field, `${field} is ${formatAllowedHost(host)}; here ${may}`);
+  }
+  return list;
+}

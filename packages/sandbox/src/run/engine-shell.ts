@@ -55,7 +55,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
   };
   const probe = async (): Promise<ProbeReport> => {
     try {
-      return await core.probe(await ready());
+      return { ...(await core.probe(await ready())), network: core.hasNetwork === true };
     } catch (error) {
       const fix = error instanceof EngineUnavailableError ? error.fix : null;
       return {

@@ -3,7 +3,7 @@ import { findLanguage, LANGUAGES } from "../languages/table.ts";
 import type { CommandContext, InstalledLanguage } from "../languages/types.ts";
 import { DEFAULT_COMPILE_LIMITS, DEFAULT_LIMITS, resolveLimits } from "../limits.ts";
 import type { LimitBounds } from "../limits.ts";
-import { formatAllowedHost, isCovered, parseAllowList } from "../network/hosts.ts";
+import { checkNetwork } from "../network/hosts.ts";
 import type { AllowedHost } from "../network/hosts.ts";
 import { PROXY_ENV } from "../network/open.ts";
 import type { Limits, RunSpec, SourceFile } from "../types.ts";
@@ -60,19 +60,6 @@ function checkStrings(field: string, values: readonly string[]): number {
   return total;
 }
 
-/** @throws SpecError for what is no `name:port`, and for what the operator has not allowed. */
-function planNetwork(wanted: readonly string[], allowed: readonly string[]): AllowedHost[] {
-  const ceiling = parseAllowList(allowed, "the operator's list");
-  const list = parseAllowList(wanted);
-  for (const [index, host] of list.entries()) {
-    if (isCovered(host, ceiling)) continue;
-    const field = `network.allow[${index}]`;
-    const may = allowed.length === 0 ? "no run has a network" : `runs may reach ${allowed.join(", ")}`;
-    throw new SpecError("network_not_allowed", field, `${field} is ${formatAllowedHost(host)}; here ${may}`);
-  }
-  return list;
-}
-
 /** @throws SpecError for everything that is wrong with the spec; nothing is started before. */
 export function planRun(
   spec: RunSpec,
@@ -105,7 +92,7 @@ export function planRun(
   if (total > MAX_ARGS_BYTES) {
     throw new SpecError("invalid_field", "args", `args and env together have over ${MAX_ARGS_BYTES} bytes`);
   }
-  const network = planNetwork(spec.network?.allow ?? [], networkAllow);
+  const network = checkNetwork(spec.network?.allow ?? [], networkAllow);
   const compiled = language.definition.compile !== undefined;
   return {
     language,
