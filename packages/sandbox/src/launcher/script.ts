@@ -15,6 +15,7 @@ function ulimits(limits: Limits, options: ScriptOptions, dataSlackBytes: number)
   // POSIX, ulimit: blocks of 512 bytes.
   const fileBlocks = Math.floor(limits.fileSizeBytes / 512);
   const lines = [
+    ...(options.enterStep === undefined ? [] : [options.enterStep(limits)]),
     "ulimit -c 0",
     `ulimit -n ${limits.openFiles}`,
     `ulimit -S -t ${cpuSeconds}`,
@@ -36,6 +37,10 @@ export interface ScriptOptions {
   readonly spareProcesses: number | null;
   /** On where no control group holds memory; then processor time too is taken from the shell. */
   readonly limitData: boolean;
+  /** Shell code that each step runs just before its program; must end the shell where it fails. */
+  readonly enterStep?: (limits: Limits) => string;
+  /** Written to both streams of the compile step at its end, where they are also those of the program. */
+  readonly compileEndMark?: string;
 }
 
 export interface LauncherPlan {
@@ -70,9 +75,11 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
   const lines = [awaitGo, "trap : INT; exec 7>&2 2>&3"];
   if (plan.compile !== null) {
     const argv = plan.compile.argv.map(quote).join(" ");
+    const mark = options.compileEndMark;
+    const end = mark === undefined ? "" : `printf %s ${mark} >&4; printf %s ${mark} >&5; `;
     lines.push(
       `(exec </dev/null >&4 2>&5 ${closed}; ${ulimits(plan.compile.limits, options, plan.dataSlackBytes)}; exec ${argv})`,
-      `c=$?; ${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${awaitGo}`,
+      `c=$?; ${end}${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${awaitGo}`,
     );
   }
   const stdin = quote(plan.stdinPath ?? "/dev/null");

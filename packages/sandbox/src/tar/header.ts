@@ -101,10 +101,12 @@ export interface WrittenHeader {
   readonly size: number;
   readonly modifiedS: number;
   readonly type: string;
+  /** Default: 0. */
+  readonly ownerId?: number;
   readonly linkName: Uint8Array;
 }
 
-/** One ustar header, owned by 0:0. @throws RangeError for what does not fit. */
+/** One ustar header. @throws RangeError for what does not fit. */
 export function writeHeader(header: WrittenHeader): Uint8Array {
   const block = Buffer.alloc(BLOCK_BYTES);
   const put = (name: keyof typeof FIELDS, bytes: Uint8Array): void => {
@@ -117,8 +119,8 @@ export function writeHeader(header: WrittenHeader): Uint8Array {
   };
   put("name", header.name);
   octal("mode", header.mode);
-  octal("uid", 0);
-  octal("gid", 0);
+  octal("uid", header.ownerId ?? 0);
+  octal("gid", header.ownerId ?? 0);
   octal("size", header.size);
   octal("mtime", header.modifiedS);
   put("type", Buffer.from(header.type));

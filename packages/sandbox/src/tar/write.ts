@@ -25,7 +25,7 @@ const pad = (bytes: Uint8Array): Uint8Array[] => {
 /** Fits the header's field as it is: short ASCII. Anything else also gets a pax record. */
 const isPlain = (text: string): boolean => text.length <= 100 && /^[\x21-\x7e ]*$/.test(text);
 
-function pieces(member: TarMember): Uint8Array[] {
+function pieces(member: TarMember, ownerId: number): Uint8Array[] {
   const path = member.kind === "directory" ? `${member.path}/` : member.path;
   const linkPath = "linkPath" in member ? member.linkPath : "";
   const content = member.kind === "file" ? member.content : new Uint8Array();
@@ -40,6 +40,7 @@ function pieces(member: TarMember): Uint8Array[] {
       size,
       modifiedS: Math.min(Math.max(0, Math.floor(modifiedS)), LARGEST_OCTAL),
       type,
+      ownerId,
       linkName: Buffer.from(type === "x" ? "" : linkPath).subarray(0, 100),
     });
   const extended = writePax(records);
@@ -51,9 +52,10 @@ function pieces(member: TarMember): Uint8Array[] {
 }
 
 /**
- * An archive in pax format, owned by 0:0; the same members give the same bytes. Paths are written as given.
+ * An archive in pax format; the same members give the same bytes. Paths are written as given.
+ * @param ownerId user and group of all members.
  * @throws RangeError for a file of 8 GiB or more.
  */
-export function writeTar(members: readonly TarMember[]): Uint8Array<ArrayBuffer> {
-  return Buffer.concat([...members.flatMap(pieces), new Uint8Array(2 * BLOCK_BYTES)]);
+export function writeTar(members: readonly TarMember[], ownerId = 0): Uint8Array<ArrayBuffer> {
+  return Buffer.concat([...members.flatMap((member) => pieces(member, ownerId)), new Uint8Array(2 * BLOCK_BYTES)]);
 }

@@ -1,0 +1,168 @@
+import { existsSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Duplex } from "node:stream";
+import { readMessage } from "../bubblewrap/start.ts";
+import type { StartFailure } from "../bubblewrap/start.ts";
+import type { RunGroup } from "../cgroup/types.ts";
+import { LAUNCHER_FDS } from "../launcher/script.ts";
+import { descendantsOf, killChildOf } from "../process/family.ts";
+import type { Pipe, SlotPipes } from "../process/fifo.ts";
+import { closingDescriptors } from "../process/inherited.ts";
+import { startChild } from "../process/spawn.ts";
+import type { Child, ChildFd } from "../process/spawn.ts";
+import type { RunningSandbox } from "../run/supervise.ts";
+import { containerPid, removeContainer, runArgs } from "./container.ts";
+import type { Bundle } from "./container.ts";
+import type { Ready } from "./prepare.ts";
+import { DIE_WITH_RUNTIME } from "./script.ts";
+import { splitAt } from "./split.ts";
+
+export interface ContainerOptions {
+  readonly bundle: Bundle;
+  readonly pipes: SlotPipes;
+  readonly group: RunGroup | null;
+  /** Sent to the launcher, which unpacks it and says `ready`. */
+  readonly archive: Uint8Array;
+  readonly compiles: boolean;
+  /** For a runtime with its own kernel: where the compile step's output ends. */
+  readonly compileEndMark: string;
+  /** What counts in the group and is none of the program's affair, in processes. */
+  readonly ownProcesses: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** In its control group; its launcher waits for `go`. */
+export interface StartedContainer {
+  readonly sandbox: RunningSandbox;
+  /** Ends what is left, and removes it. To be called when the sandbox has ended, or was killed. */
+  close(): Promise<void>;
+}
+
+/** An idle host takes 30 ms (runc) or 150 ms (runsc). */
+const SETUP_DEADLINE_MS = 20_000;
+/** How long the runtime may take to clean up after its container has been killed. */
+const RUNTIME_END_MS = 5_000;
+
+/** The first line that comes; null when the stream ends, or takes too long. Reads nothing beyond it: nothing is sent. */
+function firstLine(stream: Duplex, signal: AbortSignal | undefined): Promise<string | null> {
+  return new Promise((resolve) => {
+    let text = "";
+    const finish = (line: string | null): void => {
+      clearTimeout(late);
+      stream.off("readable", look);
+      stream.off("close", gone);
+      signal?.removeEventListener("abort", gone);
+      resolve(line);
+    };
+    const look = (): void => {
+      for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
+      const end = text.indexOf("\n");
+      if (end !== -1) finish(text.slice(0, end));
+    };
+    const gone = (): void => finish(null);
+    const late = setTimeout(gone, SETUP_DEADLINE_MS);
+    stream.on("readable", look);
+    stream.once("close", gone);
+    signal?.addEventListener("abort", gone, { once: true });
+    if (stream.closed || signal?.aborted === true) gone();
+  });
+}
+
+/** Puts everything that the runtime started, but not the runtime itself, into the group. */
+async function enterGroup(runtimePid: number, innerPid: number, group: RunGroup, hasOwnKernel: boolean): Promise<void> {
+  if (!hasOwnKernel) return await group.add(innerPid);
+  const moved = new Set<number>();
+  for (;;) {
+    const fresh = descendantsOf(runtimePid).filter((pid) => !moved.has(pid));
+    if (fresh.length === 0) return;
+    for (const pid of fresh) {
+      moved.add(pid);
+      await group.add(pid);
+    }
+  }
+}
+
+/** Starts the container, hands it the program's files, and puts it into its control group. */
+export async function startContainer(host: Ready, options: ContainerOptions): Promise<StartedContainer | StartFailure> {
+  const { runtime, tool } = host;
+  const { bundle, group } = options;
+  const opened: Pipe[] = [options.pipes.stdout(), options.pipes.stderr()];
+  const [stdout, stderr] = opened as [Pipe, Pipe];
+  const compileFds: ChildFd[] = options.compiles && !runtime.hasOwnKernel ? ["pipe", "pipe"] : [];
+  const fds: ChildFd[] = ["null", stdout.childFd, stderr.childFd, "pipe", ...compileFds];
+  const command = [tool.path, ...runArgs(host, bundle, fds.length - 3)];
+  // A runtime with its own kernel passes on descriptors 0 to 2 alone: the control socket becomes the first.
+  const shuffled = runtime.hasOwnKernel ? ["/bin/sh", "-c", 'exec "$@" <&3 3>&-', "sh", ...command] : command;
+  const [program, ...args] = [...DIE_WITH_RUNTIME, ...shuffled] as [string, ...string[]];
+  const child: Child = startChild({
+    // Ctrl-C at the terminal is the service's: it decides whether programs may finish.
+    detached: true,
+    ...closingDescriptors(host.inherited, fds.length, program, args),
+    fds,
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    cwd: "/",
+  });
+  for (const pipe of opened) pipe.closeChildEnd();
+  const ended = child.ended.then(() => undefined);
+  let innerPid: number | null = null;
+  const kill = (): void => {
+    if (child.hasEnded || child.pid === undefined) return;
+    // The first process takes everything inside with it; the runtime then cleans up and ends.
+    if (innerPid !== null) killChildOf(child.pid, innerPid);
+    else for (const pid of descendantsOf(child.pid)) killChildOf(child.pid, pid);
+    group?.kill();
+    const stuck = setTimeout(() => child.kill("SIGKILL"), RUNTIME_END_MS);
+    void ended.then(() => clearTimeout(stuck));
+  };
+  const close = async (): Promise<void> => {
+    for (const pipe of opened) pipe.ours.destroy();
+    await removeContainer(host, bundle);
+  };
+  const fail = async (reason: string): Promise<StartFailure> => {
+    const message = readMessage(stderr.ours);
+    kill();
+    await ended;
+    // What the runtime left running may hold the stream.
+    const said = await Promise.race([message, delay(1_000).then(() => "")]);
+    await close();
+    return { failure: said === "" ? reason : said, missing: !existsSync(tool.path) };
+  };
+  if (child.pid === undefined) return await fail(`${program} cannot be started`);
+
+  const control = child.stream(LAUNCHER_FDS.control);
+  control.write(options.archive);
+  const said = await firstLine(control, options.signal);
+  if (said !== "ready") {
+    return await fail(options.signal?.aborted === true ? "cancelled" : `${runtime.program} did not start the launcher`);
+  }
+  innerPid = await containerPid(bundle);
+  if (innerPid === null) return await fail(`${runtime.program} does not say which process it has started`);
+  try {
+    if (group !== null) await enterGroup(child.pid, innerPid, group, runtime.hasOwnKernel);
+  } catch (error) {
+    return await fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
+  }
+  const split =
+    runtime.hasOwnKernel && options.compiles
+      ? [stdout, stderr].map(({ ours }) => splitAt(ours, Buffer.from(options.compileEndMark)))
+      : null;
+  const compileOutput = !options.compiles
+    ? null
+    : {
+        stdout: split?.[0]?.before ?? child.stream(LAUNCHER_FDS.compileStdout),
+        stderr: split?.[1]?.before ?? child.stream(LAUNCHER_FDS.compileStderr),
+      };
+  return {
+    sandbox: {
+      control,
+      stdout: split?.[0]?.after ?? stdout.ours,
+      stderr: split?.[1]?.after ?? stderr.ours,
+      compileOutput,
+      group,
+      ownProcesses: options.ownProcesses,
+      kill,
+      ended,
+    },
+    close,
+  };
+}
