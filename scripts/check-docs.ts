@@ -41,9 +41,8 @@ function limitFindings(): string[] {
 /** Routes of the contract and metrics of the server: the rows of docs/reference/http.md. */
 function httpFindings(): string[] {
   const routes = Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`);
-  const metrics = [...textOf("apps/server/src/http/metrics.ts").matchAll(/name: "(\w+)"/g)].map(
-    (match) => match[1] ?? "",
-  );
+  const sources = ["apps/server/src/http/metrics.ts", "apps/server/src/gateway/metrics.ts"].map(textOf).join("\n");
+  const metrics = [...sources.matchAll(/name: "(crucible_\w+)"/g)].map((match) => match[1] ?? "");
   return differenceFindings(
     "route or metric",
     new Set([...routes, ...metrics]),
@@ -53,9 +52,10 @@ function httpFindings(): string[] {
 
 /** Options of the CLI, but `--json`, which every command has. */
 function optionFindings(): string[] {
-  const text = ["apps/cli/src/cli.ts", "apps/cli/src/commands/models/register.ts"].map(textOf).join("\n");
+  const commands = ["models", "selfcheck"].map((name) => `apps/cli/src/commands/${name}/register.ts`);
+  const text = ["apps/cli/src/cli.ts", ...commands].map(textOf).join("\n");
   const code = [...text.matchAll(/(?:option|Option)\(\s*"(?:-\w, )?(--[^"]+)"/g)].map((match) => match[1] ?? "");
-  const options = new Set(code.filter((option) => option !== "--json"));
+  const options = new Set(code.filter((option) => !option.startsWith("--json")));
   return differenceFindings("option", options, rowNames(textOf("docs/reference/cli.md")));
 }
 

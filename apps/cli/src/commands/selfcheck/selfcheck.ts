@@ -1,0 +1,92 @@
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { SelfcheckGroup, SelfcheckReport } from "@crucible/contract";
+import {
+  createEngines,
+  createSubprocessEngine,
+  detectLanguages,
+  MAX_LIMITS,
+  MIN_LIMITS,
+  sweepLeftovers,
+} from "@crucible/sandbox";
+import { SELFCHECK_GROUPS } from "@crucible/sandbox/selfcheck";
+import { readPolicy } from "../../backend/engine-policy.ts";
+import { createProgress } from "../../batch/progress.ts";
+import type { Progress } from "../../batch/progress.ts";
+import { thisHost } from "../../doctor/host.ts";
+import { interruptible, write } from "../../io.ts";
+import type { Io } from "../../io.ts";
+import { carryOut } from "../../selfcheck/carry-out.ts";
+import { reportPage } from "../../selfcheck/page.ts";
+import { buildReport, exitCodeOf } from "../../selfcheck/report.ts";
+import { reportText } from "../../selfcheck/text.ts";
+
+export interface SelfcheckCommandOptions {
+  readonly engine: readonly string[];
+  readonly group: readonly SelfcheckGroup[];
+  /** A file for the JSON; true prints it instead of the table. */
+  readonly json?: string | true;
+  readonly html?: string;
+  readonly quick?: boolean;
+  readonly dataDir?: string;
+}
+
+/** As many as the tests of the contract use: several checks run twenty programs at once. */
+const SLOTS = 8;
+/** The languages that the attacks are written in. */
+const LANGUAGES = ["python", "bash", "c"];
+const INTERRUPTED = 130;
+
+/** Proves the isolation on this host. Exit code: 0 all held, 1 something broke or is not known, 130 interrupted. */
+export async function selfcheckCommand(io: Io, options: SelfcheckCommandOptions): Promise<number> {
+  const { allowUnsafe } = readPolicy(io.env);
+  using interrupt = interruptible(io);
+  const [languages] = await Promise.all([detectLanguages(LANGUAGES), sweepLeftovers()]);
+  const engineOptions = { languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: SLOTS };
+  const quick = options.quick === true;
+  const groups = SELFCHECK_GROUPS.filter((group) => options.group.length === 0 || options.group.includes(group));
+  const startedAt = performance.now();
+  let progress: Progress | undefined;
+  const { engines, chosen, checks, controls } = await carryOut(
+    { engines: options.engine.length === 0 ? null : options.engine, groups, quick },
+    {
+      makeEngines: () => createEngines({ ...engineOptions, allowUnsafe }),
+      makeBare: quick ? null : () => createSubprocessEngine({ ...engineOptions, allowUnsafe: true }),
+      signal: interrupt.signal,
+      onProgress: ({ total, failed }) => {
+        progress ??= createProgress({ stream: io.stderr, total, quiet: false, now: () => performance.now() });
+        progress.step(failed);
+      },
+    },
+  );
+  progress?.end();
+  const findings = {
+    engines,
+    checks,
+    controls,
+    scope: { engines: chosen, groups, quick },
+    durationMs: performance.now() - startedAt,
+  };
+  const report = await buildReport(findings, thisHost(io.env["PATH"] ?? ""), new Date());
+  await hand(io, options, report);
+  return interrupt.signal.aborted ? INTERRUPTED : exitCodeOf(report);
+}
+
+/** Writes the report wherever it was asked for, and where a server of this host finds it. */
+async function hand(io: Io, options: SelfcheckCommandOptions, report: SelfcheckReport): Promise<void> {
+  const json = `${JSON.stringify(report, null, 2)}\n`;
+  if (options.json === true) await write(io.stdout, json);
+  else await write(io.stdout, reportText(report));
+  if (typeof options.json === "string") await writeFile(resolve(io.cwd, options.json), json);
+  if (options.html !== undefined) await writeFile(resolve(io.cwd, options.html), reportPage(report));
+
+  const named = options.dataDir ?? (io.env["CRUCIBLE_DATA_DIR"] || undefined);
+  const directory = resolve(io.cwd, named ?? ".crucible");
+  if (named === undefined && !(await stat(directory).catch(() => null))?.isDirectory()) return;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Whole or not at all: a server may read it at this moment.
+  const path = join(directory, "selfcheck.json");
+  await writeFile(`${path}.new`, json, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+  await write(io.stderr, `stored for GET /api/v1/selfcheck in ${path}\n`);
+}
