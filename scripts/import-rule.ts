@@ -74,7 +74,10 @@ export const ROWS: readonly Row[] = [
   { from: `${SERVER}events/`, may: [`${SERVER}store/types.ts`, "packages/contract/", ...SERVER_LEAVES] },
   ...SERVER_LEAVES.map((from) => ({ from, may: ["packages/contract/", ...SERVER_LEAVES] })),
   // main, compose and config wire the parts: they see all of the server.
-  { from: SERVER, may: ["packages/contract/", "packages/sandbox/", "apps/server/package.json"] },
+  {
+    from: SERVER,
+    may: ["packages/contract/", "packages/sandbox/", "packages/guard/", "apps/server/package.json"],
+  },
   { from: "test/acceptance/", may: ["packages/contract/"] },
 ];
 

@@ -1,6 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { buildApp } from "./http/app.ts";
 import { DEFAULT_HTTP_SETTINGS, type HttpSettings } from "./http/deps.ts";
+import { serveGateway } from "./gateway/serve.ts";
 import { composeServer, type ComposedServer, type Overrides } from "./compose.ts";
 import { loadConfig, type Config } from "./config.ts";
 import { createSelfcheckReader } from "./store/selfcheck-reader.ts";
@@ -8,7 +9,7 @@ import manifest from "../package.json" with { type: "json" };
 
 /** A server that takes requests and works, until `close`. */
 export interface RunningServer extends AsyncDisposable {
-  /** Where it listens; null without the api role. */
+  /** Where it listens; null for workers alone. */
   readonly url: string | null;
   /** Undefined where the database had a key that the data directory does not know. */
   readonly bootstrapKey: string | undefined;
@@ -25,10 +26,11 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer(config: Config, overrides: Overrides = {}): Promise<RunningServer> {
   await using undo = new AsyncDisposableStack();
   const composed = undo.use(await composeServer(config, overrides));
-  const { submit, reader, keys, bus, queue, metrics, log, catalog, worker, bootstrapKey } = composed;
+  const { submit, reader, keys, bus, queue, metrics, log, catalog, worker, gateway, bootstrapKey } = composed;
   await worker?.start();
   let url: string | null = null;
-  if (config.roles.includes("api")) {
+  const api = config.roles.includes("api");
+  if (api || gateway !== null) {
     const app = buildApp({
       submit,
       reader,
@@ -40,6 +42,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       metrics,
       log,
       settings: httpSettings(config),
+      api,
+      extensions: gateway === null ? [] : [(app) => serveGateway(app, gateway)],
     });
     undo.defer(() => app.close());
     url = await app.listen({ host: config.host, port: config.port });

@@ -9,6 +9,10 @@ declare module "fastify" {
     /** False lets a route answer without a key; anything else, and no route at all, wants one. */
     auth?: boolean;
   }
+  interface FastifyRequest {
+    /** Id of the key that let the request in; null where none is wanted. */
+    keyId: string | null;
+  }
 }
 
 /**
@@ -25,10 +29,15 @@ function presentedKey(request: FastifyRequest, sessions: Sessions): string | nul
 
 /** Lets nobody without a good key past, unknown routes included. Throws `unauthorized`. */
 export function requireKey(app: FastifyInstance, keys: KeyReader, sessions: Sessions): void {
+  app.decorateRequest("keyId", null);
   app.addHook("onRequest", async (request) => {
     if (request.routeOptions.config.auth === false) return;
     const key = presentedKey(request, sessions);
-    if (key !== null && (await keys.verify(key)) !== null) return;
+    const known = key === null ? null : await keys.verify(key);
+    if (known !== null) {
+      request.keyId = known.id;
+      return;
+    }
     throw new ApiError(
       "unauthorized",
       key === null ? "send `Authorization: Bearer <key>`" : "this server does not know that key",
