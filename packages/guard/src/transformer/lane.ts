@@ -34,8 +34,9 @@ export function startLane(url: URL, start: Omit<WorkerStart, "gate">): Lane {
   const worker = new Worker(url, {
     workerData: { ...start, gate } satisfies WorkerStart,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-    // Nothing of the caller's environment is needed in there.
+    // Nothing of the caller's environment and flags is needed in there.
     env: {},
+    execArgv: [],
   });
   const ready = Promise.withResolvers<Unusable | null>();
   const ended = Promise.withResolvers<string>();

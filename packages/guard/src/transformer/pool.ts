@@ -124,9 +124,10 @@ export async function createPool(startLane: () => Lane, folder: string, settings
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      // One text may have done it: the next time each is alone, and none gets a third.
+      // One text may have done it: the next time each is alone, and none gets a third. Nobody waits for what is late.
+      const then = performance.now();
       for (const job of batch) {
-        if (job.isAlone || isClosed) job.reject(lost(reason));
+        if (job.isAlone || isClosed || then >= job.endsAt) job.reject(lost(reason));
         else queue.unshift(Object.assign(job, { isAlone: true }));
       }
     } finally {

@@ -15,6 +15,13 @@ if (port === null) throw new Error("this file is a worker");
 const say = (message: WorkerMessage): void => port.postMessage(message);
 // In a worker this ends the thread, not the process.
 const leave = (): never => process.exit(0);
+/** Known when all is loaded. Listening from the start keeps the thread alive until its owner ends it. */
+const scorer = Promise.withResolvers<ReturnType<typeof createScorer>>();
+port.on("message", ({ id, items }: WorkRequest) => {
+  void scorer.promise
+    .then(async (score) => await score(items, Date.now))
+    .then((results) => say({ type: "done", id, results }));
+});
 const native = async <T>(run: () => Promise<T>): Promise<T> => await throughGate(gate, leave, run);
 
 /** Does a step of loading; what fails names its file. */
@@ -47,9 +54,5 @@ await load(onnxFile, async () => {
     throw new Error(`does not run with tokenizer.json (tokens up to ${encoder.highestId}): ${firstLine(error)}`);
   }
 });
-const score = createScorer(settings, encoder, run);
-
-port.on("message", ({ id, items }: WorkRequest) => {
-  void score(items, Date.now).then((results) => say({ type: "done", id, results }));
-});
+scorer.resolve(createScorer(settings, encoder, run));
 say({ type: "ready" });

@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { TransformerError } from "./errors.ts";
+import { type Lane, startLane } from "./lane.ts";
+import { createPool, type Pool, type PoolSettings } from "./pool.ts";
+import type { TransformerSettings } from "./types.ts";
+
+const URL_OF_UNRULY = new URL("testing/unruly-worker.ts", import.meta.url);
+
+/** A pool whose threads do what the text says, and the lanes it started. */
+async function unruly(settings: Partial<PoolSettings> = {}, onnxFile = "model.onnx") {
+  const lanes: Lane[] = [];
+  const reasons: string[] = [];
+  const start = (): Lane => {
+    const lane = startLane(URL_OF_UNRULY, { folder: "/nowhere", onnxFile, settings: {} as TransformerSettings });
+    lanes.push(lane);
+    return lane;
+  };
+  const onReplaced = (reason: string): void => void reasons.push(reason);
+  const pool = await createPool(start, "/nowhere", { workers: 1, graceMs: 50, onReplaced, ...settings });
+  return { pool, lanes, reasons, [Symbol.asyncDispose]: pool.close };
+}
+const codeOf = async (pool: Pool, text: string, timeoutMs = 10_000): Promise<string> =>
+  await pool.score(text, { timeoutMs }).then(
+    () => "ok",
+    (error: unknown) => (error instanceof TransformerError ? error.code : "no code"),
+  );
+
+describe("a pool of threads", () => {
+  it("starts a new thread for one that crashed, and gives up a text that crashes two", async () => {
+    await using used = await unruly();
+    for (const text of ["crash", "exit"]) {
+      expect(await codeOf(used.pool, text)).toBe("worker_lost");
+      expect(await codeOf(used.pool, "fine")).toBe("ok");
+    }
+    expect(used.pool.stats()).toMatchObject({ workers: 1, replaced: 4, busy: 0, queued: 0 });
+    expect(used.reasons).toEqual([
+      "it crashed: segments are at fault",
+      "it crashed: segments are at fault",
+      "it ended",
+      "it ended",
+    ]);
+  });
+
+  it("reads again, alone, what was in a batch with a text that crashed its thread", async () => {
+    await using used = await unruly();
+    const texts = ["busy", "one", "crash", "two", "three"];
+    const codes = await Promise.all(texts.map(async (text) => await codeOf(used.pool, text)));
+    expect(codes).toEqual(["ok", "ok", "worker_lost", "ok", "ok"]);
+    expect(used.pool.stats().replaced).toBe(2);
+  });
+
+  it("ends a thread that hangs and starts another", async () => {
+    await using used = await unruly();
+    const before = performance.now();
+    expect(await codeOf(used.pool, "hang", 50)).toBe("worker_lost");
+    expect(performance.now() - before).toBeLessThan(5_000);
+    await used.lanes[0]?.ended;
+    expect(await codeOf(used.pool, "fine")).toBe("ok");
+    expect(used.reasons).toContain("it hung");
+  });
+
+  it("does not end a thread inside ONNX Runtime: another takes its place, and it goes when it is out", async () => {
+    await using used = await unruly();
+    expect(await codeOf(used.pool, "hang inside 1000", 50)).toBe("worker_lost");
+    expect(await codeOf(used.pool, "fine")).toBe("ok");
+    expect(await Promise.race([used.lanes[0]?.ended, Promise.resolve("still there")])).toBe("still there");
+    expect(await used.lanes[0]?.ended).toBe("it ended");
+  });
+
+  it("has no more than so many threads that cannot be ended, and refuses at once then", async () => {
+    await using used = await unruly();
+    const hang = async (): Promise<string> => await codeOf(used.pool, "hang inside 2000", 20);
+    // The second thread needs longer to start than a text has here.
+    const codes = [await hang(), await codeOf(used.pool, "fine"), await hang()];
+    expect(codes).toEqual(["worker_lost", "ok", "worker_lost"]);
+    expect(used.pool.stats().workers).toBe(0);
+    expect(await codeOf(used.pool, "fine")).toBe("worker_lost");
+    // A thread that came out after all leaves room for another.
+    await used.lanes[0]?.ended;
+    expect(await codeOf(used.pool, "fine")).toBe("ok");
+    expect(used.lanes).toHaveLength(3);
+  });
+
+  it("tells a short text that was late although it hardly waited from one that had to wait", async () => {
+    await using used = await unruly({ graceMs: 2_000 });
+    const slow = codeOf(used.pool, "hang inside 200", 100);
+    const waited = codeOf(used.pool, "fine", 100);
+    expect([await slow, await waited]).toEqual(["slow", "late"]);
+  });
+
+  it("forgets a text whose caller goes while it waits", async () => {
+    await using used = await unruly({ graceMs: 2_000 });
+    const slow = codeOf(used.pool, "hang inside 200", 1_000);
+    const controller = new AbortController();
+    const waiting = used.pool.score("fine", { timeoutMs: 1_000, signal: controller.signal });
+    controller.abort(new Error("client left"));
+    await expect(waiting).rejects.toThrow("client left");
+    expect(used.pool.stats().queued).toBe(0);
+    await slow;
+  });
+
+  it("cannot be made of threads that die while they start", async () => {
+    await expect(unruly({}, "dies")).rejects.toThrow("/nowhere/dies: it ended");
+  });
+});

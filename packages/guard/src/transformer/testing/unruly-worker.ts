@@ -1,0 +1,32 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { throughGate } from "../gate.ts";
+import type { WorkerMessage, WorkerStart, WorkRequest, WorkResult } from "../protocol.ts";
+
+/** Stands in for `worker.ts`: does what the text says, and otherwise answers with the length of the text. */
+const { gate, onnxFile } = workerData as WorkerStart;
+const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
+
+const work = async ({ id, items }: WorkRequest): Promise<void> => {
+  for (const { text } of items) {
+    if (text === "crash") throw new Error("segments are at fault\nsecond line");
+    if (text === "exit") process.exit(3);
+    if (text === "hang") for (;;);
+    if (text.startsWith("hang inside")) {
+      const word = new Int32Array(new SharedArrayBuffer(4));
+      // As native code would: the thread does nothing else.
+      await throughGate(gate, process.exit, async () => {
+        await Promise.resolve();
+        Atomics.wait(word, 0, 0, Number(text.split(" ")[2]));
+      });
+    }
+  }
+  const results = items.map(({ text }): WorkResult => {
+    const window = { offset: 0, length: text.length };
+    if (text.startsWith("hang")) return { score: null, code: "late", message: "late" };
+    return { score: { logit: text.length, window, tokens: text.length, windows: 1 } };
+  });
+  say({ type: "done", id, results });
+};
+parentPort?.on("message", (request: WorkRequest) => void work(request));
+if (onnxFile === "dies") process.exit(9);
+say({ type: "ready" });
