@@ -8,6 +8,7 @@ import { addGuardCommands } from "./commands/guard/register.ts";
 import { addModelsCommands } from "./commands/models/register.ts";
 import { addSelfcheckCommands } from "./commands/selfcheck/register.ts";
 import type { ServeOptions } from "./commands/serve.ts";
+import type { StubModelOptions } from "./commands/stub-model.ts";
 import type { Io } from "./io.ts";
 import { write } from "./io.ts";
 import { CliProblem, problemText } from "./problem.ts";
@@ -45,7 +46,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 function usageProblem(error: CommanderError, argv: readonly string[]): CliProblem {
   const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
   const command = argv.find((arg) =>
-    ["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor", "selfcheck"].includes(arg),
+    ["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor", "selfcheck", "stub-model"].includes(
+      arg,
+    ),
   );
   const help = `crucible ${command === undefined ? "" : `${command} `}--help`;
   if (error.code === "commander.help") return new CliProblem("no command was given", help);
@@ -69,6 +72,12 @@ function portNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value > 65_535)
     throw new InvalidArgumentError("It must be from 0 (any free one) to 65535.");
+  return value;
+}
+
+function wholeMilliseconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 3_600_000) throw new InvalidArgumentError("It must be from 0 to 3600000.");
   return value;
 }
 
@@ -207,6 +216,23 @@ Examples:
       const { openLocal } = await import("./backend/local.ts");
       await using backend = await openLocal(io.env, null);
       done(await doctorCommand(io, thisHost(io.env["PATH"] ?? ""), async () => await backend.engines(), options));
+    });
+
+  program
+    .command("stub-model")
+    .description("serve the stub model alone, as a server of models for tests and load")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <number>", "port to listen on, 0 for any free one", portNumber, 0)
+    .option("--replay <path>", "recorded conversations to answer from, JSON Lines")
+    .option("--latency <ms>", "milliseconds before each answer", wholeMilliseconds, 0)
+    .option("--json", "print one line of JSON once it listens")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  crucible stub-model --port 8000\n  crucible stub-model --replay recorded.jsonl",
+    )
+    .action(async (options: StubModelOptions) => {
+      const { stubModelCommand } = await import("./commands/stub-model.ts");
+      done(await stubModelCommand(io, options));
     });
 
   addGuardCommands(program, io, done);
