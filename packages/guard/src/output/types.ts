@@ -57,7 +57,7 @@ export interface OutputFinding {
   readonly kind: string;
   readonly action: Exclude<OutputAction, "off">;
   readonly place: OutputPlace;
-  /** Where it begins in its place, UTF-16 code units; null where it was found in a decoded form. */
+  /** Where it begins in its place, UTF-16 code units; null where it has no one place, as in a decoded form. */
   readonly start: number | null;
   /** UTF-16 code units; null as `start` is. */
   readonly length: number | null;

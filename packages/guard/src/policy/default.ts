@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
+import { DEFAULT_OUTPUT } from "../output/policy.ts";
 import { type Policy, ROLES } from "./types.ts";
 
 /** Stages that a policy file can name. */
-export const STAGE_NAMES: readonly string[] = ["bayes"];
+export const STAGE_NAMES: readonly string[] = ["bayes", "transformer"];
 
 /**
  * The policy where no other is given, and what a policy file leaves out. The thresholds are those of the shipped
@@ -15,6 +16,7 @@ export const DEFAULT_POLICY: Policy = {
   // As long as a block of the Bayes stage: 1 ms of work, then the deadline is looked at again.
   window: { size: 16_384, overlap: 1_024 },
   cache: { maxEntries: 10_000, ttlMs: 3_600_000 },
+  output: DEFAULT_OUTPUT,
   evidence: 5,
   storeText: false,
 };

@@ -50,7 +50,7 @@ describe("a policy file that is wrong", () => {
     [
       "an unknown stage",
       SMALL.replace("bayes", "transfomer"),
-      'p.yaml:3:11: stages[0].name: no stage "transfomer"; there is: bayes',
+      'p.yaml:3:11: stages[0].name: no stage "transfomer"; there is: bayes, transformer',
     ],
     [
       "a threshold above 1",
@@ -101,7 +101,21 @@ describe("a policy file that is wrong", () => {
       "p.yaml:6:31: window.overlap: must be at most half of size",
     ],
     ["a list for a mapping", `${SMALL}cache: []\n`, "p.yaml:6:8: cache: must be a mapping of: maxEntries, ttlMs"],
-    ["nothing", "", "p.yaml:1:1: must be a mapping of: version, stages, screen, window, cache, evidence, storeText"],
+    [
+      "an action that cannot be",
+      `${SMALL}output:\n  text: {action: redact}\n`,
+      "p.yaml:7:18: output.text.action: must be one of: off, flag, block",
+    ],
+    [
+      "a leak that is longer than the window",
+      `${SMALL}output: {window: 256, promptLeak: {minChars: 129}}\n`,
+      "p.yaml:6:46: output.promptLeak.minChars: must be at most half of output.window, in which it is looked for",
+    ],
+    [
+      "nothing",
+      "",
+      "p.yaml:1:1: must be a mapping of: version, stages, screen, window, cache, output, evidence, storeText",
+    ],
   ];
   it.each(cases)("says where and what would be right: %s", (_, text, expected) => {
     expect(problemsOf(text)).toContain(expected);

@@ -1,35 +1,8 @@
 import { z } from "zod";
+import { outputSchema } from "../output/schema.ts";
 import { DEFAULT_POLICY } from "./default.ts";
+import { mapping, quoted, share, whole, yesNo } from "./fields.ts";
 import { type Policy, ROLES } from "./types.ts";
-
-/** A mapping with these keys and no others. What is wrong with a key of it is told at the key. */
-function mapping<Shape extends z.core.$ZodShape>(shape: Shape) {
-  const keys = Object.keys(shape).join(", ");
-  return z.strictObject(shape, {
-    error: ({ code, keys: unknown }) =>
-      code === "unrecognized_keys"
-        ? `unknown key ${quoted(unknown)}; there is: ${keys}`
-        : `must be a mapping of: ${keys}`,
-  });
-}
-
-function quoted(values: unknown): string {
-  return (Array.isArray(values) ? values : [values]).map((value) => JSON.stringify(value)).join(", ");
-}
-
-function share() {
-  const error = "must be a number from 0 to 1";
-  return z.number({ error }).min(0, { error }).max(1, { error });
-}
-
-function whole(min: number, max: number) {
-  const error = `must be a whole number from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
-}
-
-function yesNo() {
-  return z.boolean({ error: "must be true or false" });
-}
 
 /** Builds the schema of a policy that may name these stages. */
 export function policySchema(stageNames: readonly string[]): z.ZodType<Policy> {
@@ -80,6 +53,7 @@ export function policySchema(stageNames: readonly string[]): z.ZodType<Policy> {
       maxEntries: whole(0, 10_000_000).default(cache.maxEntries),
       ttlMs: whole(1, 2_592_000_000).default(cache.ttlMs),
     }).prefault({}),
+    output: outputSchema(),
     evidence: whole(0, 50).default(evidence),
     storeText: yesNo().default(storeText),
   });

@@ -1,3 +1,5 @@
+import type { OutputPolicy } from "../output/types.ts";
+
 /** The author of a message in the OpenAI chat format. */
 export const ROLES = ["system", "developer", "user", "assistant", "tool", "function"] as const;
 
@@ -57,6 +59,7 @@ export interface Policy {
   readonly screen: ScreenPolicy;
   readonly window: WindowPolicy;
   readonly cache: CachePolicy;
+  readonly output: OutputPolicy;
   /** Pieces of evidence kept of a text that is not allowed. */
   readonly evidence: number;
   /** Whether whoever records screenings may record the text; the pipeline itself stores none. */
