@@ -57,11 +57,17 @@ export function targetsOf(rows: readonly Row[]): Target[] {
   return targets;
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A Markdown table; all but the first column to the right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(" | ")} |`;
   return [line(header), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)].join("\n");
+}
+
+/** One line that says whether a promise was kept. */
+export function renderTarget({ what, wanted, measured, reached }: Target): string {
+  return `${reached ? "reached" : "NOT REACHED"}: ${what}: ${measured.toFixed(2)} (wanted ${wanted})`;
 }
 
 /** Markdown tables; the ratios come last. */
@@ -92,9 +98,6 @@ export function render(report: Report): string {
         row.throughputRatio.toFixed(2),
       ]),
   );
-  const targets = report.targets.map(
-    ({ what, wanted, measured, reached }) =>
-      `${reached ? "reached" : "NOT REACHED"}: ${what}: ${measured.toFixed(2)} (wanted ${wanted})`,
-  );
+  const targets = report.targets.map(renderTarget);
   return [`${report.date}, ${report.machine}`, runs, memory, ratios, targets.join("\n")].join("\n\n");
 }

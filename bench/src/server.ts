@@ -12,6 +12,7 @@ const CLI = fileURLToPath(new URL("../../apps/cli/src/main.ts", import.meta.url)
 export interface BenchServer extends AsyncDisposable {
   readonly url: string;
   readonly key: string;
+  readonly pid: number;
   /** Highest resident memory so far of the server and of its executor, bytes. */
   peakMemoryBytes(): { readonly server: number; readonly executor: number };
 }
@@ -53,6 +54,7 @@ export async function startBenchServer(env: Readonly<Record<string, string>> = {
   return {
     url,
     key: apiKey,
+    pid,
     peakMemoryBytes: () => ({
       server: peakOf(pid),
       executor: Math.max(0, ...childrenOf(pid).map(peakOf)),
