@@ -54,23 +54,21 @@ const tmpfs = (destination: string, bytes: number, ...options: string[]): OciMou
 /** Device nodes that ordinary programs open; no tty, no pts. */
 const DEVICES = ["null", "zero", "full", "urandom"];
 
-/**
- * Kernel files that tell of the host or could change it, beyond those that are only writable. The runtimes' own
- * defaults, as far as they exist without /sys.
- */
+/** Kernel files that tell of the host; the runtimes' own defaults, as far as they are files. */
 const MASKED_PATHS = [
-  "/proc/acpi",
-  "/proc/asound",
   "/proc/kcore",
   "/proc/keys",
   "/proc/kmsg",
   "/proc/latency_stats",
   "/proc/sched_debug",
-  "/proc/scsi",
   "/proc/timer_list",
   "/proc/timer_stats",
 ];
-const READ_ONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+/** Directories among the defaults too: runtimes hide those under a mount in which set-user-id would work. */
+const READ_ONLY_PATHS = [
+  ...["/proc/acpi", "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/scsi", "/proc/sys"],
+  "/proc/sysrq-trigger",
+];
 
 /**
  * What gVisor's launcher may do inside, to gVisor's kernel and to nothing else: mount the group that counts

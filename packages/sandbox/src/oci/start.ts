@@ -40,8 +40,9 @@ export interface StartedContainer {
 
 /** An idle host takes 30 ms (runc) or 150 ms (runsc). */
 const SETUP_DEADLINE_MS = 20_000;
-/** How long the runtime may take to clean up after its container has been killed. */
+/** How long the runtime may take to clean up after its container has been killed, or was never wanted. */
 const RUNTIME_END_MS = 5_000;
+const GIVEN_UP_END_MS = 1_000;
 
 /** The first line that comes; null when the stream ends, or takes too long. Reads nothing beyond it: nothing is sent. */
 function firstLine(stream: Duplex, signal: AbortSignal | undefined): Promise<string | null> {
@@ -82,6 +83,20 @@ async function enterGroup(runtimePid: number, innerPid: number, group: RunGroup,
   }
 }
 
+/** The runtime, and what it has started, however far that has come. */
+function killFamily(child: Child): void {
+  if (child.hasEnded || child.pid === undefined) return;
+  const family = descendantsOf(child.pid);
+  child.kill("SIGKILL");
+  for (const pid of family) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended with the others.
+    }
+  }
+}
+
 /** Starts the container, hands it the program's files, and puts it into its control group. */
 export async function startContainer(host: Ready, options: ContainerOptions): Promise<StartedContainer | StartFailure> {
   const { runtime, tool } = host;
@@ -107,11 +122,12 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   let innerPid: number | null = null;
   const kill = (): void => {
     if (child.hasEnded || child.pid === undefined) return;
-    // The first process takes everything inside with it; the runtime then cleans up and ends.
-    if (innerPid !== null) killChildOf(child.pid, innerPid);
-    else for (const pid of descendantsOf(child.pid)) killChildOf(child.pid, pid);
+    // The first process takes everything inside with it; the runtime then cleans up and ends. A launcher that has
+    // not been found yet ends when its socket does.
+    if (innerPid === null) child.stream(LAUNCHER_FDS.control).destroy();
+    else killChildOf(child.pid, innerPid);
     group?.kill();
-    const stuck = setTimeout(() => child.kill("SIGKILL"), RUNTIME_END_MS);
+    const stuck = setTimeout(() => killFamily(child), innerPid === null ? GIVEN_UP_END_MS : RUNTIME_END_MS);
     void ended.then(() => clearTimeout(stuck));
   };
   const close = async (): Promise<void> => {

@@ -1,0 +1,12 @@
+import { detectLanguages } from "../src/languages/detect.ts";
+import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
+import { createRuncEngine } from "../src/oci/engine.ts";
+import { engineContract, PROMISES_ISOLATION } from "../src/testing/index.ts";
+import type { Engine } from "../src/types.ts";
+import { QUIET_SIGNALS } from "./quiet-signals.ts";
+
+const languages = await detectLanguages(["python", "bash", "c"]);
+const create = async (): Promise<Engine> =>
+  createRuncEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8 });
+
+engineContract({ name: "runc", create, promises: { ...PROMISES_ISOLATION, except: QUIET_SIGNALS } });
