@@ -69,6 +69,7 @@ export function createFakeExecutor(
     languages: [language],
     bounds: { min: MIN_LIMITS, max: MAX_LIMITS },
     policy,
+    prove: async () => undefined,
     log: SILENT,
   });
 }

@@ -118,6 +118,12 @@ function explain(error: unknown): unknown {
       const [what = error.message] = error.message.split("; ");
       return new CliProblem(what, "start it, or correct DATABASE_URL", cause);
     }
+    case "selfcheck_failed":
+      return new CliProblem(
+        error.message,
+        "run `crucible selfcheck` to see all that is broken; CRUCIBLE_ENGINE chooses another engine",
+        cause,
+      );
     case "invalid_config":
       return new CliProblem(error.message, "see docs/reference/configuration.md", cause);
     default:

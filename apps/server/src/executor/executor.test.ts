@@ -1,10 +1,20 @@
 import { expect, test } from "vitest";
 import { RunRequest } from "@crucible/contract";
-import { EngineUnavailableError, MAX_LIMITS, MIN_LIMITS, SpecError, type ProbeReport } from "@crucible/sandbox";
+import {
+  type Engine,
+  EngineUnavailableError,
+  MAX_LIMITS,
+  MIN_LIMITS,
+  SpecError,
+  type ProbeReport,
+  createSubprocessEngine,
+  detectLanguages,
+} from "@crucible/sandbox";
 import { createFakeEngine } from "../../test/fake-executor.ts";
 import { SILENT } from "../log.ts";
 import { applyPolicy } from "./engine-choice.ts";
 import { createInProcessExecutor } from "./executor.ts";
+import { createProof, type ProveEngine } from "./proof.ts";
 
 const language = {
   name: "text",
@@ -17,12 +27,18 @@ const language = {
 const request = (input: object = {}) => RunRequest.parse({ language: "text", code: "hi", ...input });
 const quiet = { signal: new AbortController().signal, onOutput: () => {} };
 
-async function executorOver(engine = createFakeEngine(), policy = { allowUnsafe: false }) {
+async function executorOver(
+  engine = createFakeEngine(),
+  policy = { allowUnsafe: false },
+  others: Engine[] = [],
+  prove: ProveEngine = async () => undefined,
+) {
   return createInProcessExecutor({
-    engines: [engine],
+    engines: [engine, ...others],
     languages: [language],
     bounds: { min: MIN_LIMITS, max: MAX_LIMITS },
     policy,
+    prove,
     log: SILENT,
   });
 }
@@ -110,4 +126,61 @@ test("no default engine rather than a weaker one than the operator wants", () =>
   const infos = applyPolicy(LADDER, { allowUnsafe: true, minIsolation: "namespace" });
   expect(infos.map((info) => info.allowed)).toEqual([false, true, true]);
   expect(infos[0]?.reason).toContain("CRUCIBLE_MIN_ISOLATION");
+});
+
+/** Says that it isolates and runs everything on the host itself. */
+async function createPretender(name: string): Promise<Engine & { readonly closed: () => boolean }> {
+  const languages = await detectLanguages(["python", "bash"]);
+  const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
+  const engine = createSubprocessEngine({ languages, bounds, slots: 2, allowUnsafe: true });
+  let closed = false;
+  return {
+    ...engine,
+    name,
+    isolation: "namespace",
+    probe: async () => ({ ...(await engine.probe()), engine: name, isolation: "namespace" }),
+    close: async () => {
+      closed = true;
+      await engine.close();
+    },
+    closed: () => closed,
+  };
+}
+
+test("refuses to serve with a default engine that does not hold what it promises", async () => {
+  const pretender = await createPretender("pretender");
+  const refused = executorOver(
+    createFakeEngine("weaker", "none"),
+    { allowUnsafe: true },
+    [pretender],
+    createProof(SILENT),
+  );
+  await expect(refused).rejects.toMatchObject({
+    code: "selfcheck_failed",
+    message: expect.stringMatching(/engine pretender does not hold.*network\.tcp-loopback/),
+  });
+  expect(pretender.closed()).toBe(true);
+});
+
+test("runs nothing on another engine that does not hold what it promises, and goes on with the rest", async () => {
+  const standard = createFakeEngine("standard", "gvisor");
+  await using pretender = await createPretender("pretender");
+  const prove: ProveEngine = (engine) => (engine === standard ? Promise.resolve() : createProof(SILENT)(engine));
+  const executor = await executorOver(standard, { allowUnsafe: false }, [pretender], prove);
+  const refused = await executor.execute({ runId: "run_1", engine: "pretender", request: request() }, quiet);
+  expect(refused).toMatchObject({
+    status: "sandbox_failed",
+    reason: expect.stringContaining("engine pretender does not hold what it promises"),
+  });
+  const ran = await executor.execute({ runId: "run_2", engine: "standard", request: request() }, quiet);
+  expect(ran.status).toBe("exited");
+});
+
+test("tests an engine once, however many runs wait for it", async () => {
+  const engine = createFakeEngine();
+  let proofs = 0;
+  const executor = await executorOver(engine, undefined, [], async () => void (proofs += 1));
+  const job = { engine: "fake", request: request() };
+  await Promise.all(["run_1", "run_2"].map((runId) => executor.execute({ ...job, runId }, quiet)));
+  expect(proofs).toBe(1);
 });

@@ -1,8 +1,10 @@
 import type { Outcome } from "@crucible/contract";
 import { EngineUnavailableError, SpecError, type Engine, type LanguageInfo, type LimitBounds } from "@crucible/sandbox";
+import { SelfcheckFailedError } from "@crucible/sandbox/selfcheck";
 import { emptyOutcome } from "../empty-outcome.ts";
 import type { Log } from "../log.ts";
 import { applyPolicy, type EnginePolicy } from "./engine-choice.ts";
+import { provingOnce, type ProveEngine } from "./proof.ts";
 import { toOutcome, toRunSpec } from "./translate.ts";
 import type { Catalog, ExecutionJob, Executor } from "./types.ts";
 
@@ -14,10 +16,15 @@ export interface InProcessExecutorOptions {
   /** What runs may reach. Default: nothing. */
   readonly networkAllow?: readonly string[];
   readonly policy: EnginePolicy;
+  /** Tests an engine before the first program runs on it. */
+  readonly prove: ProveEngine;
   readonly log: Log;
 }
 
-/** Runs jobs on engines of this process. Holds no credential, knows no database. */
+/**
+ * Runs jobs on engines of this process. Holds no credential, knows no database.
+ * @throws what `prove` throws of the default engine: with that one nothing is offered.
+ */
 export async function createInProcessExecutor(options: InProcessExecutorOptions): Promise<Executor> {
   const { engines, languages, bounds, policy, log } = options;
   const reports = await Promise.all(engines.map((engine) => engine.probe()));
@@ -37,6 +44,18 @@ export async function createInProcessExecutor(options: InProcessExecutorOptions)
   const byName = new Map(engines.map((engine) => [engine.name, engine]));
   const defaultFiles = new Map(languages.map((language) => [language.name, language.defaultFile]));
 
+  // The engine that requests get is tested before there are any; the others before the first that names them.
+  const prove = provingOnce(options.prove);
+  const standard = byName.get(catalog.engines.find(({ isDefault }) => isDefault)?.engine ?? "");
+  if (standard !== undefined) {
+    try {
+      await prove(standard);
+    } catch (error) {
+      await Promise.all(engines.map((engine) => engine.close()));
+      throw error;
+    }
+  }
+
   /** The engine named in the job or none: never another one. */
   const usableEngine = (name: string): Engine => {
     const info = catalog.engines.find((engine) => engine.engine === name);
@@ -54,7 +73,8 @@ export async function createInProcessExecutor(options: InProcessExecutorOptions)
   };
 
   const failed = (job: ExecutionJob, error: unknown): Outcome => {
-    if (!(error instanceof SpecError) && !(error instanceof EngineUnavailableError)) {
+    const isExpected = [SpecError, EngineUnavailableError, SelfcheckFailedError].some((kind) => error instanceof kind);
+    if (!isExpected) {
       log.error({ err: error, runId: job.runId, engine: job.engine }, "an engine failed in a way it must not");
     }
     return emptyOutcome({
@@ -70,6 +90,7 @@ export async function createInProcessExecutor(options: InProcessExecutorOptions)
     execute: async (job, { signal, onOutput }) => {
       try {
         const engine = usableEngine(job.engine);
+        await prove(engine);
         const spec = toRunSpec(job.request, defaultFiles.get(job.request.language) ?? "main");
         return toOutcome(await engine.run(spec, { signal, onOutput }));
       } catch (error) {

@@ -9,6 +9,7 @@ import {
 } from "@crucible/sandbox";
 import type { Log } from "../log.ts";
 import { createInProcessExecutor } from "./executor.ts";
+import { createProof } from "./proof.ts";
 import type { Executor } from "./types.ts";
 
 /** The part of the configuration that engines need; plain data without a credential. */
@@ -32,5 +33,5 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
   const network = { allow: networkAllow };
   const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe, warm: forkPython, network });
   const policy = { engine, minIsolation, allowUnsafe };
-  return createInProcessExecutor({ engines, languages, bounds, networkAllow, policy, log });
+  return createInProcessExecutor({ engines, languages, bounds, networkAllow, policy, prove: createProof(log), log });
 }

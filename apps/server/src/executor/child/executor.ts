@@ -20,6 +20,16 @@ interface Call {
   readonly resolve: (outcome: Outcome) => void;
 }
 
+/** The executor could not be made ready; `code` is that of the error in its process, such as `selfcheck_failed`. */
+class ExecutorNotReadyError extends Error {
+  readonly code: string | undefined;
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.name = "ExecutorNotReadyError";
+    this.code = code;
+  }
+}
+
 /** One life of the executor's process. */
 interface Life {
   readonly module: ForkedModule;
@@ -37,7 +47,7 @@ export interface ChildExecutorOptions {
 /**
  * The executor in a process of its own. If that process dies, what ran in it ends as `sandbox_failed` with
  * the reason, and a new one is started.
- * @throws Error when it cannot be made ready the first time.
+ * @throws ExecutorNotReadyError when it cannot be made ready the first time.
  */
 export async function createChildExecutor(options: ChildExecutorOptions): Promise<Executor> {
   const { log } = options;
@@ -70,7 +80,7 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
             resolve({ module, catalog: message.catalog });
             break;
           case "not_ready":
-            reject(new Error(message.message));
+            reject(new ExecutorNotReadyError(message.message, message.code));
             module.kill();
             break;
           case "output":

@@ -19,7 +19,8 @@ async function configure(message: Extract<ToExecutor, { kind: "configure" }>): P
     executor = await createLocalExecutor(message.settings, createLog(message.logLevel));
     say({ kind: "ready", catalog: await executor.catalog() });
   } catch (error) {
-    say({ kind: "not_ready", message: error instanceof Error ? error.message : String(error) });
+    const { code } = error as { code?: string };
+    say({ kind: "not_ready", message: error instanceof Error ? error.message : String(error), code });
   }
 }
 

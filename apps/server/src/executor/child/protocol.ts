@@ -12,7 +12,7 @@ export type ToExecutor =
 /** What the executor's process says to the server. `call` names one `execute`. */
 export type FromExecutor =
   | { readonly kind: "ready"; readonly catalog: Catalog }
-  | { readonly kind: "not_ready"; readonly message: string }
+  | { readonly kind: "not_ready"; readonly message: string; readonly code: string | undefined }
   | { readonly kind: "output"; readonly call: number; readonly chunk: ExecutionChunk }
   | { readonly kind: "outcome"; readonly call: number; readonly outcome: Outcome }
   | { readonly kind: "closed" };
