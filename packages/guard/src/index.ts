@@ -15,7 +15,8 @@ export {
   type TrainOptions,
   type TrainReport,
 } from "./train/train.ts";
-export { decide, evaluate, type EvaluateOptions, isApart } from "./evaluate/evaluate.ts";
+export { evaluate, evaluateJudge, type EvaluateOptions, isApart, type JudgeOptions } from "./evaluate/evaluate.ts";
+export { cascadeScore, decide, type Judge, type Judgement, judgePolicy, judgeStage } from "./evaluate/judge.ts";
 export { reportHtml } from "./evaluate/html.ts";
 export { reportTable } from "./evaluate/table.ts";
 export type {
@@ -27,6 +28,7 @@ export type {
   Report,
   ScoredRow,
   SourceLine,
+  StageReport,
 } from "./evaluate/types.ts";
 export { nearDuplicateGroups } from "./train/duplicates.ts";
 export { dealFolds, splitRows } from "./train/split.ts";

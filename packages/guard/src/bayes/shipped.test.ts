@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { decide } from "../evaluate/evaluate.ts";
+import { decide } from "../evaluate/judge.ts";
 import { loadShippedModel, shippedModelPath } from "./shipped.ts";
 import { createBayesStage } from "./stage.ts";
 

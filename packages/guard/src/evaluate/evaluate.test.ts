@@ -1,7 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Row } from "../data/row.ts";
 import type { Stage } from "../stage.ts";
-import { decide, evaluate } from "./evaluate.ts";
+import { DEFAULT_POLICY } from "../policy/default.ts";
+import type { Policy } from "../policy/types.ts";
+import { evaluate, evaluateJudge } from "./evaluate.ts";
+import { cascadeScore, decide, judgePolicy } from "./judge.ts";
 import { escapeHtml, reportHtml } from "./html.ts";
 import { recallAt, rocAuc, thresholdAtFpr } from "./roc.ts";
 import { reportTable } from "./table.ts";
@@ -165,5 +169,90 @@ describe("the report", () => {
     expect(html).toContain("&lt;b&gt;word&lt;/b&gt;");
     expect(html.match(/<svg/g)).toHaveLength(3);
     expect(escapeHtml(`<a href='x'>&"`)).toBe("&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
+  });
+});
+
+describe("a cascade", () => {
+  /** Reads its score off the text, as `first 0.7 second 0.2`. */
+  const reader = (name: string): Stage => ({
+    name,
+    version: `${name}@1`,
+    screen: (text, { evidence = 0 } = {}) => {
+      const [, number = "none"] = new RegExp(`${name} (\\S+)`).exec(text) ?? [];
+      if (number === "throw") throw new Error("out of order");
+      return { probability: Number(number), evidence: evidence > 0 ? [{ text: name, weight: 1, via: [] }] : [] };
+    },
+  });
+  const stages = [reader("first"), reader("second")];
+  const policy: Policy = {
+    ...DEFAULT_POLICY,
+    stages: [
+      { name: "first", allowBelow: 0.2, blockAtOrAbove: 0.8, timeoutMs: 1, fail: "open" },
+      { name: "second", allowBelow: 0.5, blockAtOrAbove: 0.9, timeoutMs: 1, fail: "open" },
+    ],
+  };
+  const judge = judgePolicy(policy, stages, () => 0);
+  const rows = (texts: readonly (readonly [0 | 1, string])[]): Row[] =>
+    texts.map(([label, text]) => ({ text, label, source: "s", note: "" }));
+  const mixed = rows([
+    [0, "first 0.1 second 0.99"],
+    [0, "first 0.3 second 0.4"],
+    [1, "first 0.3 second 0.7"],
+    [0, "first 0.7 second 0.1"],
+    [1, "first 0.4 second 0.95"],
+    [1, "first 0.85 second 0.1"],
+  ]);
+
+  it("decides as the pipeline does, and counts what each stage decided", async () => {
+    const { report, scored: all } = await evaluateJudge(mixed, judge, { resamples: 10 });
+    expect(all.map(({ decision, stage }) => `${decision} ${stage}`)).toEqual([
+      "allow first",
+      "allow second",
+      "flag second",
+      "allow second",
+      "block second",
+      "block first",
+    ]);
+    expect(report.stages).toMatchObject([
+      { stage: "first", asked: 6, allowed: 1, blocked: 1, exitShare: 2 / 6 },
+      { stage: "second", asked: 4, allowed: 2, blocked: 1, exitShare: 3 / 6 },
+    ]);
+    expect(report.rocAuc.value).toBe(1);
+    expect(all.map(({ probability }) => probability)).toEqual([0.1, 0.4, 0.7, 0.1, 0.95, 0.85]);
+    const table = reportTable(report, report);
+    expect(table).toMatch(/\nsecond +0\.500 +0\.900 +4 +2 +1 +50\.00%/);
+    expect(reportHtml(report, report)).toContain("<td>second</td><td>0.500</td>");
+  });
+
+  it("has one score: thresholds on it decide as the stages do, and it grows with each stage's probability", () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    const pair = fc.tuple(share, share).map(([a, b]) => ({ allowBelow: Math.min(a, b), blockFrom: Math.max(a, b) }));
+    fc.assert(
+      fc.property(pair, pair, share, share, share, (one, two, first, second, more) => {
+        const steps = [
+          { name: "first", thresholds: one },
+          { name: "second", thresholds: two },
+        ];
+        const isOpen = decide(first, one) === "flag";
+        const score = isOpen ? cascadeScore(steps, "second", second) : cascadeScore(steps, "first", first);
+        const limits = {
+          allowBelow: cascadeScore(steps, "second", two.allowBelow),
+          blockFrom: cascadeScore(steps, "second", two.blockFrom),
+        };
+        // Equal thresholds leave nothing open; rounding must not be what decides.
+        fc.pre(
+          one.blockFrom - one.allowBelow > 1e-6 &&
+            [two.allowBelow, two.blockFrom].every((at) => Math.abs(at - second) > 1e-6),
+        );
+        expect(decide(score, limits)).toBe(isOpen ? decide(second, two) : decide(first, one));
+        const higher = Math.max(second, more);
+        expect(cascadeScore(steps, "second", higher)).toBeGreaterThanOrEqual(cascadeScore(steps, "second", second));
+      }),
+    );
+  });
+
+  it("is not measured where a stage failed", async () => {
+    const broken = [...mixed, ...rows([[0, "first 0.5 second throw"]])];
+    await expect(evaluateJudge(broken, judge)).rejects.toThrow("second failed: out of order");
   });
 });

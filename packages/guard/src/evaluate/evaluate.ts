@@ -2,12 +2,13 @@ import type { Thresholds } from "../bayes/model.ts";
 import type { Row } from "../data/row.ts";
 import type { Stage } from "../stage.ts";
 import { headline } from "./bootstrap.ts";
+import { type Judge, judgeStage } from "./judge.ts";
 import { rocAuc } from "./roc.ts";
-import type { AtThreshold, CalibrationBin, Decision, Mistake, Report, ScoredRow, SourceLine } from "./types.ts";
+import { atThreshold, calibrationOf, histogram, linesBy, percentiles, rocPoints } from "./summary.ts";
+import type { JudgedRow, Mistake, Report, ScoredRow, StageReport } from "./types.ts";
 
 /** How an evaluation is done. */
-export interface EvaluateOptions {
-  readonly thresholds: Thresholds;
+export interface JudgeOptions {
   /** Rows with such a note count in no headline number and get a line of their own. */
   readonly apart?: (note: string) => boolean;
   /** Resamples for the intervals. */
@@ -20,6 +21,11 @@ export interface EvaluateOptions {
   readonly now?: () => number;
 }
 
+/** How the evaluation of one stage is done. */
+export interface EvaluateOptions extends JudgeOptions {
+  readonly thresholds: Thresholds;
+}
+
 /** Harmful requests without an injection are no attacks by our label, and no ordinary traffic either. */
 export const isApart = (note: string): boolean => note.endsWith("no_injection");
 
@@ -29,43 +35,48 @@ export async function evaluate(
   stage: Stage,
   options: EvaluateOptions,
 ): Promise<{ report: Report; scored: ScoredRow[] }> {
-  const { thresholds, apart = isApart, resamples = 1000, seed = 1, mistakes = 25 } = options;
-  const { onRow = () => {}, now = () => performance.now() } = options;
+  return await evaluateJudge(rows, judgeStage(stage, options.thresholds, options.now ?? now), options);
+}
+
+/** The same for a stage or a cascade with its thresholds. Rejects with `StageError` when a stage fails on a row. */
+export async function evaluateJudge(
+  rows: readonly Row[],
+  judge: Judge,
+  { apart = isApart, resamples = 1000, seed = 1, mistakes = 25, onRow = () => {}, now: clock = now }: JudgeOptions = {},
+): Promise<{ report: Report; scored: ScoredRow[] }> {
   if (!rows.some(({ label }) => label === 1) || !rows.some(({ label, note }) => label === 0 && !apart(note))) {
     throw new RangeError("an evaluation needs rows of both labels");
   }
-  const scored: ScoredRow[] = [];
-  const latencies: number[] = [];
+  const scored: JudgedRow[] = [];
   for (const row of rows) {
-    const before = now();
-    const { probability } = await stage.screen(row.text);
-    latencies.push(now() - before);
-    scored.push({ ...row, score: probability, decision: decide(probability, thresholds), stage: stage.name });
+    const before = clock();
+    const { score, probability, decision, stage, perStage } = await judge.judge(row.text, 0);
+    scored.push({ ...row, score, probability, decision, stage, perStage, latencyMs: clock() - before });
     onRow(scored.length);
   }
   const main = scored.filter(({ note }) => !apart(note));
-  const sorted = latencies.sort((a, b) => a - b);
   const wrong = async (found: readonly ScoredRow[]): Promise<Mistake[]> => {
     const list: Mistake[] = [];
-    for (const { text, source, score } of found.slice(0, mistakes)) {
-      const { evidence } = await stage.screen(text, { evidence: 4 });
-      list.push({ text, source, score, evidence });
+    for (const { text, source, score, stage } of found.slice(0, mistakes)) {
+      const { evidence } = await judge.judge(text, 4);
+      list.push({ text, source, score, stage, evidence });
     }
     return list;
   };
-  const { blockFrom } = thresholds;
+  const { blockFrom } = judge.thresholds;
   const report: Report = {
-    stage: stage.name,
-    version: stage.version,
+    stage: judge.name,
+    version: judge.version,
     rows: main.length,
     attacks: main.filter(({ label }) => label === 1).length,
     others: main.filter(({ label }) => label === 0).length,
-    thresholds,
+    thresholds: judge.thresholds,
     ...headline(main, resamples, seed),
     atBlock: atThreshold(main, blockFrom),
     decidedShare: main.filter(({ decision }) => decision !== "flag").length / main.length,
+    stages: judge.stages.map((stage) => stageReport(stage, main)),
     ...calibrationOf(main),
-    brierScore: main.reduce((sum, { score, label }) => sum + (score - label) ** 2, 0) / main.length,
+    brierScore: main.reduce((sum, { probability, label }) => sum + (probability - label) ** 2, 0) / main.length,
     roc: rocPoints(main),
     histogram: { attacks: histogram(main, 1), others: histogram(main, 0) },
     sources: linesBy(main, ({ source }) => source),
@@ -74,114 +85,31 @@ export async function evaluate(
       ({ source, note }) => `${source} (${note})`,
     ),
     lengthAuc: rocAuc(main.map(({ label, text }) => ({ label, score: text.length }))),
-    latencyMs: {
-      p50: sorted[Math.floor(sorted.length * 0.5)] ?? 0,
-      p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
-    },
+    latencyMs: percentiles(scored.map(({ latencyMs }) => latencyMs)),
     falsePositives: await wrong(
-      main.filter(({ label, score }) => label === 0 && score >= blockFrom).sort((a, b) => b.score - a.score),
+      main.filter(({ label, decision }) => label === 0 && decision === "block").sort((a, b) => b.score - a.score),
     ),
     falseNegatives: await wrong(
-      main.filter(({ label, score }) => label === 1 && score < blockFrom).sort((a, b) => a.score - b.score),
+      main.filter(({ label, decision }) => label === 1 && decision !== "block").sort((a, b) => a.score - b.score),
     ),
   };
   return { report, scored };
 }
 
-/** What the thresholds make of a probability. */
-export function decide(probability: number, { allowBelow, blockFrom }: Thresholds): Decision {
-  if (probability >= blockFrom) return "block";
-  return probability < allowBelow ? "allow" : "flag";
-}
+const now = (): number => performance.now();
 
-function atThreshold(rows: readonly ScoredRow[], threshold: number): AtThreshold {
-  const count = (label: 0 | 1, blocked: boolean): number =>
-    rows.filter((row) => row.label === label && row.score >= threshold === blocked).length;
-  const truePositives = count(1, true);
-  const falsePositives = count(0, true);
-  const trueNegatives = count(0, false);
-  const falseNegatives = count(1, false);
-  const precision = truePositives / Math.max(1, truePositives + falsePositives);
-  const recall = truePositives / Math.max(1, truePositives + falseNegatives);
+/** How many rows a stage was asked for, what it decided, and how long it took. */
+function stageReport({ name, version, thresholds }: Judge["stages"][number], rows: readonly JudgedRow[]): StageReport {
+  const records = rows.flatMap(({ perStage }) => perStage.filter(({ stage }) => stage === name));
+  const decided = rows.filter(({ stage, decision }) => stage === name && decision !== "flag");
   return {
-    threshold,
-    truePositives,
-    falsePositives,
-    trueNegatives,
-    falseNegatives,
-    precision,
-    recall,
-    f1: truePositives === 0 ? 0 : (2 * precision * recall) / (precision + recall),
-    falsePositiveRate: falsePositives / Math.max(1, falsePositives + trueNegatives),
+    stage: name,
+    version,
+    thresholds,
+    asked: records.length,
+    allowed: decided.filter(({ decision }) => decision === "allow").length,
+    blocked: decided.filter(({ decision }) => decision === "block").length,
+    exitShare: decided.length / Math.max(1, rows.length),
+    latencyMs: percentiles(records.map(({ latencyMs }) => latencyMs)),
   };
-}
-
-function calibrationOf(rows: readonly ScoredRow[]): { calibration: CalibrationBin[]; calibrationError: number } {
-  const calibration = Array.from({ length: 10 }, (_, bin) => {
-    const inside = rows.filter(({ score }) => Math.min(9, Math.floor(score * 10)) === bin);
-    const mean = (of: (row: ScoredRow) => number): number =>
-      inside.length === 0 ? 0 : inside.reduce((sum, row) => sum + of(row), 0) / inside.length;
-    return {
-      from: bin / 10,
-      to: (bin + 1) / 10,
-      rows: inside.length,
-      meanScore: mean(({ score }) => score),
-      attackShare: mean(({ label }) => label),
-    };
-  });
-  const off = calibration.reduce((sum, bin) => sum + bin.rows * Math.abs(bin.meanScore - bin.attackShare), 0);
-  return { calibration, calibrationError: off / rows.length };
-}
-
-function rocPoints(rows: readonly ScoredRow[]): Report["roc"] {
-  const sorted = [...rows].sort((a, b) => b.score - a.score);
-  const attacks = sorted.filter(({ label }) => label === 1).length;
-  const points = [{ falsePositiveRate: 0, recall: 0 }];
-  let caught = 0;
-  let blocked = 0;
-  sorted.forEach(({ label, score }, i) => {
-    if (label === 1) caught++;
-    else blocked++;
-    // Rows of equal score are blocked together or not at all.
-    if (sorted[i + 1]?.score === score) return;
-    points.push({ falsePositiveRate: blocked / (sorted.length - attacks), recall: caught / attacks });
-  });
-  const corners = points.filter((point, i) => {
-    const before = points[i - 1];
-    const after = points[i + 1];
-    return (
-      before === undefined || after === undefined || before.recall !== point.recall || after.recall !== point.recall
-    );
-  });
-  const step = Math.max(1, Math.ceil(corners.length / 199));
-  return corners.filter((_, i) => i % step === 0 || i === corners.length - 1);
-}
-
-function histogram(rows: readonly ScoredRow[], label: 0 | 1): number[] {
-  const bins = Array.from({ length: 20 }, () => 0);
-  for (const row of rows) {
-    if (row.label !== label) continue;
-    const bin = Math.min(19, Math.floor(row.score * 20));
-    bins[bin] = (bins[bin] ?? 0) + 1;
-  }
-  return bins;
-}
-
-function linesBy(rows: readonly ScoredRow[], nameOf: (row: ScoredRow) => string): SourceLine[] {
-  const names = [...new Set(rows.map(nameOf))];
-  return names
-    .map((source) => {
-      const inside = rows.filter((row) => nameOf(row) === source);
-      const count = (label: 0 | 1, blocked?: boolean): number =>
-        inside.filter((row) => row.label === label && (blocked === undefined || row.decision === "block")).length;
-      return {
-        source,
-        attacks: count(1),
-        others: count(0),
-        attacksBlocked: count(1, true),
-        othersBlocked: count(0, true),
-        undecided: inside.filter(({ decision }) => decision === "flag").length,
-      };
-    })
-    .sort((a, b) => b.attacks - a.attacks || b.others - a.others);
 }

@@ -25,10 +25,13 @@ small{color:#555}.plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;max
 .mistake{border-left:3px solid #bbb;padding:.2rem .8rem;margin:.7rem 0}.mistake pre{white-space:pre-wrap;word-break:break-word;margin:.3rem 0;font-size:.85rem}
 @media (prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}small,figcaption{color:#aaa}}`;
 
-/** One page that needs nothing else: no script, no font, no address outside. All texts of the data are escaped. */
-export function reportHtml(report: Report): string {
+/**
+ * One page that needs nothing else: no script, no font, no address outside. All texts of the data are escaped.
+ * `alone` is the report of the first stage by itself, to compare with.
+ */
+export function reportHtml(report: Report, alone?: Report): string {
   const { atBlock, thresholds } = report;
-  const head = `${report.rows} rows: ${report.attacks} attacks, ${report.others} others. Stage <code>${escapeHtml(report.stage)}</code>, model <code>${escapeHtml(report.version)}</code>.`;
+  const head = `${report.rows} rows: ${report.attacks} attacks, ${report.others} others. Stages <code>${escapeHtml(report.stage)}</code>, model <code>${escapeHtml(report.version)}</code>.`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -50,11 +53,33 @@ export function reportHtml(report: Report): string {
 <tr><td>attacks</td><td>${atBlock.truePositives}</td><td>${atBlock.falseNegatives}</td></tr>
 <tr><td>others</td><td>${atBlock.falsePositives}</td><td>${atBlock.trueNegatives}</td></tr></table>
 <h2>By source</h2>${sources(report.sources)}
+${stagesOf(report, alone)}
 ${report.apart.length === 0 ? "" : `<h2>Counted apart</h2>${sources(report.apart)}`}
 <h2>False positives</h2>${mistakes(report.falsePositives)}
 <h2>False negatives</h2>${mistakes(report.falseNegatives)}
 </body></html>
 `;
+}
+
+function stagesOf(report: Report, alone: Report | undefined): string {
+  if (report.stages.length < 2) return "";
+  const rows = report.stages.map(
+    ({ stage, thresholds, asked, allowed, blocked, exitShare, latencyMs }) =>
+      `<tr><td>${escapeHtml(stage)}</td><td>${three(thresholds.allowBelow)}</td><td>${three(thresholds.blockFrom)}</td><td>${asked}</td><td>${allowed}</td><td>${blocked}</td><td>${(exitShare * 100).toFixed(1)}%</td><td>${latencyMs.p50.toFixed(2)}</td><td>${latencyMs.p99.toFixed(2)}</td></tr>`,
+  );
+  const both = alone === undefined ? "" : `<h2>With and without the later stages</h2>${compare(alone, report)}`;
+  return `<h2>By stage</h2><table><tr><th>stage</th><th>allows below</th><th>blocks from</th><th>asked</th><th>allowed</th><th>blocked</th><th>decided</th><th>p50 ms</th><th>p99 ms</th></tr>${rows.join("")}</table>${both}`;
+}
+
+function compare(alone: Report, all: Report): string {
+  const line = (name: string, of: (report: Report) => string): string =>
+    `<tr><td>${name}</td><td>${of(alone)}</td><td>${of(all)}</td></tr>`;
+  return `<table><tr><th></th><th>${escapeHtml(alone.stage)} alone</th><th>cascade</th></tr>${[
+    line("ROC-AUC", ({ rocAuc }) => interval(rocAuc)),
+    line("Recall at 1% false positives", ({ recallAt1Fpr }) => interval(recallAt1Fpr)),
+    line("Recall at the shipped thresholds", ({ atBlock }) => three(atBlock.recall)),
+    line("False positives there", ({ atBlock }) => `${(atBlock.falsePositiveRate * 100).toFixed(2)}%`),
+  ].join("")}</table>`;
 }
 
 function sources(lines: readonly SourceLine[]): string {
@@ -68,13 +93,13 @@ function sources(lines: readonly SourceLine[]): string {
 function mistakes(list: readonly Mistake[]): string {
   if (list.length === 0) return "<p>None.</p>";
   return list
-    .map(({ text, source, score, evidence }) => {
+    .map(({ text, source, score, stage, evidence }) => {
       const shown = text.length > 600 ? `${text.slice(0, 600)} …` : text;
       const words = evidence.map(
         (piece) =>
           `<code>${escapeHtml(piece.text)}</code> ${piece.weight.toFixed(2)}${piece.via.length === 0 ? "" : ` (${escapeHtml(piece.via.join(", "))})`}`,
       );
-      return `<div class="mistake"><b>${three(score)}</b> <small>${escapeHtml(source)}</small><pre>${escapeHtml(shown)}</pre><small>${words.join("; ")}</small></div>`;
+      return `<div class="mistake"><b>${three(score)}</b> <small>${escapeHtml(source)}, ${escapeHtml(stage)}</small><pre>${escapeHtml(shown)}</pre><small>${words.join("; ")}</small></div>`;
     })
     .join("\n");
 }

@@ -1,5 +1,6 @@
 import type { Thresholds } from "../bayes/model.ts";
 import type { Row } from "../data/row.ts";
+import type { StageRecord } from "../pipeline/types.ts";
 import type { Evidence } from "../stage.ts";
 
 /** Pass, block, or neither: then the next stage decides, and where there is none the text passes with a flag. */
@@ -7,11 +8,35 @@ export type Decision = "allow" | "flag" | "block";
 
 /** One row with its score. */
 export interface ScoredRow extends Row {
-  /** Calibrated probability of an attack. */
+  /** Orders all texts, 0 to 1; of one stage alone its probability, of a cascade see `cascadeScore`. */
   readonly score: number;
+  /** Calibrated probability of an attack, of the stage that decided. */
+  readonly probability: number;
   readonly decision: Decision;
-  /** The stage that gave the score. */
+  /** The stage that decided. */
   readonly stage: string;
+}
+
+/** A row with what its judgement cost. */
+export interface JudgedRow extends ScoredRow {
+  readonly perStage: readonly StageRecord[];
+  readonly latencyMs: number;
+}
+
+/** What one stage of a cascade did. */
+export interface StageReport {
+  readonly stage: string;
+  readonly version: string;
+  /** Of its own probability. */
+  readonly thresholds: Thresholds;
+  /** Rows it saw, and those it decided. */
+  readonly asked: number;
+  readonly allowed: number;
+  readonly blocked: number;
+  /** Share of all rows that it decided. */
+  readonly exitShare: number;
+  /** Milliseconds per row it saw. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number };
 }
 
 /** A number with the interval that 95% of resamples fall into. */
@@ -60,16 +85,19 @@ export interface Mistake {
   readonly text: string;
   readonly source: string;
   readonly score: number;
+  readonly stage: string;
   readonly evidence: readonly Evidence[];
 }
 
-/** Everything that is known about the accuracy of a stage on a set of rows. */
+/** Everything that is known about the accuracy of a stage, or of a cascade, on a set of rows. */
 export interface Report {
+  /** Names of the stages. */
   readonly stage: string;
   readonly version: string;
   readonly rows: number;
   readonly attacks: number;
   readonly others: number;
+  /** Of the score. */
   readonly thresholds: Thresholds;
   readonly rocAuc: Interval;
   /** Recall at the threshold that blocks 1% of the harmless rows of this very set. */
@@ -77,6 +105,7 @@ export interface Report {
   readonly atBlock: AtThreshold;
   /** Share of the rows that need no further stage. */
   readonly decidedShare: number;
+  readonly stages: readonly StageReport[];
   readonly calibration: readonly CalibrationBin[];
   /** Mean distance between promise and truth over the bins, weighted by rows. */
   readonly calibrationError: number;
