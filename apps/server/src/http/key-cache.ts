@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ApiError } from "@crucible/contract";
 import type { ApiKeyInfo, KeyReader } from "../store/types.ts";
 
@@ -18,7 +18,7 @@ export function createKeyCache(
   const known = new Map<string, { readonly info: ApiKeyInfo; readonly until: number }>();
   return {
     async verify(key) {
-      const digest = createHash("sha256").update(key).digest("base64");
+      const digest = hash("sha256", key, "base64");
       const hit = known.get(digest);
       if (hit !== undefined && hit.until > now()) return hit.info;
       let info: ApiKeyInfo | null;

@@ -77,7 +77,7 @@ async function passWhole(
   const whole = await readReply(open, { maxBytes: maxResponseBytes, idleMs: timeoutMs, signal }, key);
   const usage = usageOf(whole.value);
   if (usage !== null) gateway.metrics.tokens(name, usage.prompt, usage.completion);
-  sendJson(reply.code(whole.status), whole.bytes);
+  sendJson(reply.code(whole.status), whole.text);
 }
 
 async function passStream(

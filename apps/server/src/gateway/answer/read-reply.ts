@@ -5,8 +5,8 @@ import { type BodyBounds, readBody } from "../upstream/read-body.ts";
 /** A whole answer of an upstream. */
 export interface WholeReply {
   readonly status: number;
-  /** As it came. */
-  readonly bytes: Buffer;
+  /** As it came; text, because Node sends the head and a text in one packet, and a buffer in two. */
+  readonly text: string;
   readonly value: Readonly<Record<string, unknown>>;
 }
 
@@ -37,7 +37,8 @@ export async function readReply(reply: UpstreamReply, bounds: BodyBounds, secret
   if (secret !== null && bytes.includes(secret)) {
     throw new UpstreamError(kind, `the upstream answered ${status} with this server's key in it`);
   }
-  const value = parse(bytes);
+  const text = isUtf8(bytes) ? bytes.toString("utf8") : "";
+  const value = parse(text);
   if (value === null) throw new UpstreamError(kind, `the upstream answered ${status} with what is no JSON object`);
   if (isError && !isErrorBody(value))
     throw new UpstreamError(kind, `the upstream answered ${status} with no error in it`);
@@ -50,13 +51,12 @@ export async function readReply(reply: UpstreamReply, bounds: BodyBounds, secret
   ) {
     throw new UpstreamError(kind, `the upstream answered ${status} with an error in it`);
   }
-  return { status, bytes, value };
+  return { status, text, value };
 }
 
-function parse(bytes: Buffer): Readonly<Record<string, unknown>> | null {
-  if (!isUtf8(bytes)) return null;
+function parse(text: string): Readonly<Record<string, unknown>> | null {
   try {
-    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null;

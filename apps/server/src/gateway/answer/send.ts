@@ -8,6 +8,6 @@ export const STREAM_HEADERS = {
 } as const;
 
 /** Sends JSON that is written already. */
-export function sendJson(reply: FastifyReply, json: string | Buffer): void {
+export function sendJson(reply: FastifyReply, json: string): void {
   void reply.header("content-type", "application/json; charset=utf-8").send(json);
 }

@@ -28,13 +28,17 @@ export function readBody(body: Readable, { maxBytes, idleMs, signal }: BodyBound
     if (bytes > maxBytes) stop(new UpstreamError("too_large", `the answer is longer than ${maxBytes} bytes`));
     else timer.refresh();
   });
-  body.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+  let isWhole = false;
+  body.once("end", () => {
+    isWhole = true;
+    resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+  });
   body.once("error", (error) => stop(new UpstreamError("cut", "the answer was cut off", { cause: error })));
   body.once("close", () => {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
-    // After an end or an error this changes nothing.
-    reject(new UpstreamError("cut", "the answer was cut off"));
+    // After an error this changes nothing.
+    if (!isWhole) reject(new UpstreamError("cut", "the answer was cut off"));
   });
   if (signal.aborted) abort();
   return promise;
