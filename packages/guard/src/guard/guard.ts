@@ -7,15 +7,16 @@ import { type LoadedStage, loadStage } from "./load-stage.ts";
 import type { Guard, GuardOptions } from "./types.ts";
 
 /**
- * Loads the models that the policy names and builds a guard. Rejects with `ModelFileError` when one cannot be used,
- * with `PipelineConfigError` when the policy names a stage that does not exist; nothing is left running then.
+ * Loads the models that the policy names and builds a guard. Rejects with `ModelFileError` when one cannot be used, with
+ * `ModelStoreError` when it is not installed, and with `PipelineConfigError` when the policy names a stage that does
+ * not exist; nothing is left running then.
  */
 export async function createGuard(options: GuardOptions = {}): Promise<Guard> {
   const { policy = DEFAULT_POLICY, clock = performance } = options;
   await using undo = new AsyncDisposableStack();
   const loaded: LoadedStage[] = [];
-  for (const { name } of policy.stages) {
-    const one = await loadStage(name, options);
+  for (const stage of policy.stages) {
+    const one = await loadStage(stage, options);
     undo.defer(one.close);
     loaded.push(one);
   }

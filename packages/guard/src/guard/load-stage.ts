@@ -1,13 +1,17 @@
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { loadModel } from "../bayes/model-file.ts";
 import { shippedModelPath } from "../bayes/shipped.ts";
 import { createBayesStage } from "../bayes/stage.ts";
 import { DEFAULT_BREAKER } from "../breaker/breaker.ts";
+import { resolveModel } from "../models/resolve.ts";
 import { PipelineConfigError } from "../pipeline/errors.ts";
 import { STAGE_NAMES } from "../policy/default.ts";
+import type { StagePolicy } from "../policy/types.ts";
 import type { Stage } from "../stage.ts";
 import { readTransformerFolder } from "../transformer/folder.ts";
 import { createTransformerStage, shippedTransformerPath } from "../transformer/stage.ts";
+import type { TransformerModel } from "../transformer/types.ts";
 import { fileOf } from "./file-of.ts";
 import type { GuardOptions, StageDescription, StageStats } from "./types.ts";
 import { withBreaker } from "./with-breaker.ts";
@@ -20,14 +24,31 @@ export interface LoadedStage {
   readonly close: () => Promise<void>;
 }
 
-/** Loads the model of a stage. Rejects with `ModelFileError`, or `PipelineConfigError` for a stage that does not exist. */
-export async function loadStage(name: string, options: GuardOptions): Promise<LoadedStage> {
-  if (name === "bayes") return await loadBayes(options.models?.bayes ?? shippedModelPath());
-  if (name === "transformer") return await loadTransformer(options);
+/** Loads the model of a stage. Rejects with `ModelFileError` or `ModelStoreError`, or `PipelineConfigError` for a name that nothing has. */
+export async function loadStage({ name, model }: StagePolicy, options: GuardOptions): Promise<LoadedStage> {
+  if (name === "bayes") return await loadBayes(bayesPath(model, options));
+  if (name === "transformer") return await loadTransformer(await transformerModel(model, options), options);
   throw new PipelineConfigError(
     `the policy names the stage ${JSON.stringify(name)}, which does not exist`,
     `name one of: ${STAGE_NAMES.join(", ")}`,
   );
+}
+
+function bayesPath(named: string | undefined, { models, baseDir = "." }: GuardOptions): string {
+  return models?.bayes ?? (named === undefined ? shippedModelPath() : resolve(baseDir, named));
+}
+
+async function transformerModel(
+  named: string | undefined,
+  { models, dataDir, baseDir = "." }: GuardOptions,
+): Promise<TransformerModel> {
+  const folder = models?.transformer ?? (named === undefined ? shippedTransformerPath() : null);
+  if (folder !== null) return await readTransformerFolder(folder);
+  if (dataDir === undefined && !/^(\/|\.\.?\/)/.test(named ?? "")) {
+    throw new PipelineConfigError(`the policy names the model ${named}, but no data directory`, "name a folder");
+  }
+  const found = await resolveModel(named ?? "", dataDir ?? ".", { baseDir });
+  return await readTransformerFolder(found.folder, found.manifest?.name);
 }
 
 async function loadBayes(path: string): Promise<LoadedStage> {
@@ -41,8 +62,10 @@ async function loadBayes(path: string): Promise<LoadedStage> {
   };
 }
 
-async function loadTransformer({ models, workers, clock = performance, onEvent }: GuardOptions): Promise<LoadedStage> {
-  const model = await readTransformerFolder(models?.transformer ?? shippedTransformerPath());
+async function loadTransformer(
+  model: TransformerModel,
+  { workers, clock = performance, onEvent }: GuardOptions,
+): Promise<LoadedStage> {
   const inner = await createTransformerStage(model, {
     // More than two do not pay where the server itself and the Bayes stage need cores, too.
     workers: workers ?? Math.min(2, Math.max(1, availableParallelism() - 1)),

@@ -1,8 +1,9 @@
 import { truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ModelFileError } from "../bayes/model-file.ts";
 import { DEFAULT_BREAKER } from "../breaker/breaker.ts";
+import { ModelStoreError } from "../models/errors.ts";
 import { StageError } from "../pipeline/errors.ts";
 import { DEFAULT_POLICY } from "../policy/default.ts";
 import type { Fail, Policy } from "../policy/types.ts";
@@ -50,6 +51,19 @@ describe("a guard with a transformer", () => {
     const made = createGuard({ policy: policyOf("open"), models: { transformer: folder.path } });
     await expect(made).rejects.toThrow(ModelFileError);
     await expect(made).rejects.toThrow(/onnx\/model\.onnx: /);
+  });
+
+  it("loads the model that the policy names, from a folder or as installed, and no other", async () => {
+    await using folder = await modelFolder();
+    const naming = (model: string): Policy => {
+      const stages = policyOf("closed").stages.map((stage) => (stage.name === "bayes" ? stage : { ...stage, model }));
+      return { ...DEFAULT_POLICY, stages };
+    };
+    const [baseDir, name] = [dirname(folder.path), basename(folder.path)];
+    await using guard = await createGuard({ policy: naming(`./${name}`), baseDir, workers: 1 });
+    expect(guard.describe().stages[1]?.version).toMatch(new RegExp(`^${name}@`));
+    await expect(createGuard({ policy: naming("org/absent") })).rejects.toThrow(/org\/absent, but no data directory/);
+    await expect(createGuard({ policy: naming("org/absent"), dataDir: baseDir })).rejects.toThrow(ModelStoreError);
   });
 
   it("refuses or lets pass, by policy, what the transformer had no time for", async () => {

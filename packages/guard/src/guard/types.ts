@@ -23,13 +23,17 @@ export interface Guard extends AsyncDisposable {
 export interface GuardOptions {
   /** Default: `DEFAULT_POLICY`. Only the stages it names are loaded. */
   readonly policy?: Policy;
-  /** Where models lie that are not the shipped ones. */
+  /** Where models lie, in place of what the policy names and of the shipped ones. */
   readonly models?: {
     /** A file made by `crucible guard train`. */
     readonly bayes?: string;
     /** A folder with `config.json`, `tokenizer.json` and `onnx/model.onnx`, as on a Hugging Face hub. */
     readonly transformer?: string;
   };
+  /** Where `crucible models` keeps what a policy names as `ORG/NAME`. Without it such a name is refused. */
+  readonly dataDir?: string;
+  /** What relative paths in a policy start from. Default: the working directory. */
+  readonly baseDir?: string;
   /** Default: in memory, as the policy says; null for none. The policy's `maxEntries: 0` turns any cache off. */
   readonly cache?: VerdictCache | null;
   /** Threads for the transformer, each with a copy of its weights. Default: one less than cores, at most 2. */

@@ -75,7 +75,12 @@ describe("a policy file that is wrong", () => {
     [
       "an unknown key",
       `${SMALL}    treshold: 1\n`,
-      'p.yaml:6:5: stages[0]: unknown key "treshold"; there is: name, allowBelow, blockAtOrAbove, timeoutMs, fail',
+      'p.yaml:6:5: stages[0]: unknown key "treshold"; there is: name, allowBelow, blockAtOrAbove, timeoutMs, fail, model',
+    ],
+    [
+      "a model that is no name",
+      `${SMALL}    model: 7\n`,
+      "p.yaml:6:12: stages[0].model: must be ORG/NAME, ORG/NAME@COMMIT, or a path that begins with /, ./ or ../",
     ],
     ["another fail", `${SMALL}    fail: ajar\n`, "p.yaml:6:11: stages[0].fail: must be closed or open"],
     [

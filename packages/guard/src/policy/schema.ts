@@ -4,6 +4,8 @@ import { DEFAULT_POLICY } from "./default.ts";
 import { mapping, quoted, share, whole, yesNo } from "./fields.ts";
 import { type Policy, ROLES } from "./types.ts";
 
+const MODEL = "must be ORG/NAME, ORG/NAME@COMMIT, or a path that begins with /, ./ or ../";
+
 /** Builds the schema of a policy that may name these stages. */
 export function policySchema(stageNames: readonly string[]): z.ZodType<Policy> {
   const { screen, window, cache, evidence, storeText } = DEFAULT_POLICY;
@@ -16,6 +18,11 @@ export function policySchema(stageNames: readonly string[]): z.ZodType<Policy> {
     blockAtOrAbove: share(),
     timeoutMs: whole(1, 600_000).default(1_000),
     fail: z.enum(["closed", "open"], { error: "must be closed or open" }).default("closed"),
+    model: z
+      .string({ error: MODEL })
+      .regex(/^[\u0021-\u007e](?:[\u0020-\u007e]*[\u0021-\u007e])?$/, { error: MODEL })
+      .max(4_096, { error: MODEL })
+      .exactOptional(),
   }).refine(({ allowBelow, blockAtOrAbove }) => allowBelow <= blockAtOrAbove, {
     path: ["allowBelow"],
     error: "must not be above blockAtOrAbove: a text cannot be allowed and blocked at once",

@@ -21,6 +21,11 @@ export interface StagePolicy {
   readonly timeoutMs: number;
   /** Default `closed`: a broken guard is no open door. */
   readonly fail: Fail;
+  /**
+   * Another model than the shipped one. `bayes`: a file made by `crucible guard train`. `transformer`: a folder, or
+   * `ORG/NAME` or `ORG/NAME@COMMIT` of an installed model. Paths begin with `/`, `./` or `../`.
+   */
+  readonly model?: string;
 }
 
 /** Which parts of a conversation are screened. By default all. */

@@ -2,6 +2,7 @@ import { symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ModelFileError } from "../bayes/model-file.ts";
+import { manifestText } from "../models/manifest.ts";
 import { readTransformerFolder } from "./folder.ts";
 import { createTransformerStage } from "./stage.ts";
 import { type FolderOptions, modelFolder } from "./testing/model-folder.ts";
@@ -124,6 +125,18 @@ describe("a model folder that is wrong", () => {
     expect(await refusalOf({ model: { externalData: "../../outside.bin" } })).toMatch(/^onnx\/model\.onnx: .*escapes/);
   });
 
+  it("is refused when a byte is not what its manifest says", async () => {
+    const change = async (path: string) => {
+      const files = [{ path: "config.json", sizeBytes: 3, sha256: "0".repeat(64) }];
+      const about = { name: "org/tiny", revision: "0".repeat(40), requested: "main", installedAt: "", licence: null };
+      const manifest = manifestText({ ...about, version: 1, source: { kind: "import" }, files });
+      await writeFile(join(path, "crucible-model.json"), manifest);
+    };
+    expect(await refusalOf({}, change)).toBe("config.json: is changed (crucible-model.json)");
+    const spoil = async (path: string) => await writeFile(join(path, "crucible-model.json"), "{}");
+    expect(await refusalOf({}, spoil)).toMatch(/^crucible-model\.json: .*no manifest/);
+  });
+
   it("is refused when a file is larger than allowed, without reading it", async () => {
     const blow = async (path: string) => await truncate(join(path, "config.json"), 2 ** 21);
     expect(await refusalOf({}, blow)).toBe("config.json: has 2097152 bytes; 1048576 are allowed");
@@ -144,6 +157,12 @@ describe("a model folder", () => {
     expect(model.version).toMatch(/^tiny@[0-9a-f]{12}$/);
     await writeFile(join(folder.path, "tokenizer_config.json"), "{}");
     expect((await readTransformerFolder(folder.path, "tiny")).version).not.toBe(model.version);
+  });
+
+  it("needs no tokenizer_config.json", async () => {
+    await using folder = await modelFolder({ files: { "tokenizer_config.json": null } });
+    await using stage = await createTransformerStage(await readTransformerFolder(folder.path), { workers: 1 });
+    expect((await stage.screen("attack")).probability).toBeGreaterThan(0.9);
   });
 
   it("prefers the unquantised model, and takes the one that is named", async () => {

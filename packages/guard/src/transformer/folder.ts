@@ -5,6 +5,9 @@ import { basename, join, resolve } from "node:path";
 import { ModelFileError } from "../bayes/model-file.ts";
 import { fileOf } from "../guard/file-of.ts";
 import type { ModelFile } from "../guard/types.ts";
+import { readManifest } from "../models/manifest.ts";
+import { MANIFEST_FILE } from "../models/names.ts";
+import { findDamage } from "../models/verify.ts";
 import { readCrucibleJson, readSettings } from "./config.ts";
 import { firstLine } from "./errors.ts";
 import { MAX_FILE_BYTES, MAX_MODEL_BYTES } from "./limits.ts";
@@ -15,35 +18,48 @@ const SUFFIXES = ["", "_quantized", "_int8", "_uint8", "_fp16", "_q4", "_bnb4", 
 const ONNX_NAME = /^model[\w.-]{0,100}\.onnx$/;
 
 /**
- * Reads a folder as a Hugging Face hub has it: `config.json`, `tokenizer.json`, `tokenizer_config.json`,
- * `onnx/model*.onnx` (or beside them) with external data, and maybe a `crucible.json`. Nothing is loaded yet. Only plain
+ * Reads a folder as a Hugging Face hub has it: `config.json`, `tokenizer.json`, `onnx/model*.onnx` (or beside
+ * them) with external data, and maybe `tokenizer_config.json` and `crucible.json`. Nothing is loaded yet. Only plain
  * files right there are read, no name comes from the files themselves, and each has a largest size.
  *
  * Rejects with `ModelFileError`, which names the file and the reason.
  */
 export async function readTransformerFolder(path: string, name = basename(resolve(path))): Promise<TransformerModel> {
   const folder = resolve(path);
+  await checkManifest(folder);
   const json = async (file: keyof typeof MAX_FILE_BYTES): Promise<{ value: unknown; file: ModelFile }> =>
     await readJson(folder, file);
   const config = await json("config.json");
-  const tokenizerConfig = await json("tokenizer_config.json");
-  const ours = await json("crucible.json").catch((error: unknown) => {
-    if (isMissing(error)) return null;
-    throw error;
-  });
+  const maybe = async (file: keyof typeof MAX_FILE_BYTES) =>
+    await json(file).catch((error: unknown) => {
+      if (isMissing(error)) return null;
+      throw error;
+    });
+  const tokenizerConfig = await maybe("tokenizer_config.json");
+  const ours = await maybe("crucible.json");
   const crucible = readCrucibleJson(ours?.value ?? {});
   if (typeof crucible === "string") throw new ModelFileError(join(folder, "crucible.json"), crucible);
-  const read = readSettings({ config: config.value, tokenizerConfig: tokenizerConfig.value }, crucible);
+  const read = readSettings({ config: config.value, tokenizerConfig: tokenizerConfig?.value ?? {} }, crucible);
   if ("reason" in read) throw new ModelFileError(join(folder, read.file), read.reason);
   const tokenizer = await json("tokenizer.json");
   checkVocabulary(folder, tokenizer.value, read.vocabulary);
   const onnx = await findOnnx(folder, crucible.onnxFile);
-  const files = [config, tokenizer, tokenizerConfig, ...(ours === null ? [] : [ours])].map(({ file }) => file);
+  const files = [config, tokenizer, tokenizerConfig, ours].flatMap((each) => (each === null ? [] : [each.file]));
   for (const each of [onnx.file, ...onnx.data]) files.push(await plainFile(folder, each, MAX_MODEL_BYTES));
   const lines = files.map((file) => `${file.sha256}  ${file.path}\n`).toSorted();
   const hash = createHash("sha256").update(lines.join("")).digest("hex").slice(0, 12);
   const { settings, stack } = read;
   return { name, version: `${name}@${hash}`, folder, onnxFile: onnx.file, files, settings, stack };
+}
+
+/** Where the folder says what it should hold, every byte is compared. */
+async function checkManifest(folder: string): Promise<void> {
+  const manifest = await readManifest(folder).catch((cause: unknown) => {
+    throw new ModelFileError(join(folder, MANIFEST_FILE), firstLine(cause), cause);
+  });
+  if (manifest === null) return;
+  const [damage] = await findDamage(folder, manifest);
+  if (damage !== undefined) throw new ModelFileError(join(folder, damage.path), `is ${damage.what} (${MANIFEST_FILE})`);
 }
 
 /** A tokenizer that knows more tokens than the model would have the model look beyond its table. */

@@ -38,7 +38,7 @@ async function load<T>(file: string, step: () => Promise<T>): Promise<T> {
 
 const json = async (file: string): Promise<object> => JSON.parse(await readFile(join(folder, file), "utf8")) as object;
 const encoder = await load("tokenizer.json", async () =>
-  createEncoder(await json("tokenizer.json"), await json("tokenizer_config.json")),
+  createEncoder(await json("tokenizer.json"), await json("tokenizer_config.json").catch(() => ({}))),
 );
 const { padTokenId, labels } = settings;
 const session = await load(onnxFile, async () =>
