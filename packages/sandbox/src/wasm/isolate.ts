@@ -1,0 +1,167 @@
+import { Duplex } from "node:stream";
+import { constants } from "node:os";
+import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
+import { startChild } from "../process/spawn.ts";
+import type { Child, ChildEnd } from "../process/spawn.ts";
+import { closingDescriptors } from "../process/inherited.ts";
+import { denoCommand, RUNTIME_ENV } from "./command.ts";
+import type { CommandLimits, Runtime } from "./command.ts";
+import { createPolledGroup } from "./polled-group.ts";
+import type { Ready } from "./prepare.ts";
+
+/** One Deno process that waits for a program, and runs one. */
+export interface Isolate {
+  readonly child: Child;
+  readonly group: RunGroup;
+  kill(): void;
+  /** Ends it and removes what it had; rejects when something is left. */
+  close(): Promise<void>;
+}
+
+/** It ended, or did not say that it is ready in time; `reason` is for people. */
+export interface IsolateFailure {
+  readonly failure: string;
+}
+
+/** Pyodide takes 2 s without a snapshot; a host that needs longer than this has stopped. */
+const READY_DEADLINE_MS = 60_000;
+const MESSAGE_BYTES = 2_000;
+
+const describeEnd = (end: ChildEnd): string =>
+  end.kind === "not_started" ? end.error.message : `ended with ${end.signal ?? `exit code ${end.exitCode}`}`;
+
+/** Starts the process, in its control group and under its own uid where the host gives these. */
+export async function spawnIsolate(host: Ready, runtime: Runtime, limits: CommandLimits): Promise<Isolate> {
+  const uid = host.uids?.pop();
+  const { command, args } = denoCommand(host.tools.deno, host.bootstraps[runtime], limits, host.wrapper);
+  const child = startChild({
+    ...closingDescriptors(host.inherited, 3, command, args),
+    fds: ["pipe", "pipe", "pipe"],
+    env: RUNTIME_ENV,
+    cwd: "/",
+    detached: true,
+    ...(uid === undefined ? {} : { uid }),
+  });
+  let group: RunGroup | null = null;
+  const killChild = (): void => {
+    if (!child.hasEnded) child.killGroup("SIGKILL");
+  };
+  const kill = (): void => {
+    killChild();
+    group?.kill();
+  };
+  const close = async (): Promise<void> => {
+    kill();
+    await child.ended;
+    await group?.destroy();
+    if (uid !== undefined) host.uids?.push(uid);
+  };
+  try {
+    if (child.pid === undefined) throw new Error(describeEnd(await child.ended));
+    group = host.createGroup === null ? createPolledGroup(child.pid, killChild) : host.createGroup();
+    await group.add(child.pid);
+    return { child, group, kill, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Starts a process and waits until it could take a program. */
+export async function startIsolate(
+  host: Ready,
+  runtime: Runtime,
+  limits: CommandLimits,
+  preload: (stdin: Duplex) => Promise<void>,
+): Promise<Isolate | IsolateFailure> {
+  let isolate: Isolate;
+  try {
+    isolate = await spawnIsolate(host, runtime, limits);
+  } catch (error) {
+    return { failure: (error as Error).message };
+  }
+  const [missing] = await Promise.all([awaitReady(isolate.child), preload(isolate.child.stream(0))]);
+  if (missing === null) return isolate;
+  await isolate.close();
+  return { failure: missing };
+}
+
+/** Null when the one byte has come that says so; else what happened instead. */
+async function awaitReady(child: Child): Promise<string | null> {
+  const stdout = child.stream(1);
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  const late = setTimeout(() => resolve(`not ready after ${READY_DEADLINE_MS} ms`), READY_DEADLINE_MS);
+  const onReadable = (): void => {
+    if (stdout.read(1) !== null) resolve(null);
+  };
+  stdout.on("readable", onReadable);
+  onReadable();
+  void child.ended.then(async (end) => resolve(`${describeEnd(end)}${await message(child)}`));
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(late);
+    stdout.off("readable", onReadable);
+  }
+}
+
+/** What is there on standard error of a process that has ended. */
+async function message(child: Child): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of child.stream(2)) {
+    chunks.push(chunk as Buffer);
+    if (chunks.length > 8) break;
+  }
+  const text = Buffer.concat(chunks).subarray(0, MESSAGE_BYTES).toString().trim();
+  return text === "" ? "" : `: ${text}`;
+}
+
+/**
+ * The same group, counted from now on: loading the interpreter is not the program's affair, nor is what the
+ * interpreter needs to run anything at all.
+ * @param ownBytes of the latter.
+ */
+export function fromNowOn(group: RunGroup, ownBytes: number): RunGroup {
+  group.resetPeak();
+  const before = group.usage();
+  const own = (before.peakMemoryBytes ?? 0) + ownBytes;
+  const cpuSince = (cpuMs: number | null): number | null =>
+    cpuMs === null ? null : Math.max(0, cpuMs - (before.cpuMs ?? 0));
+  return {
+    ...group,
+    limit: (limits) => group.limit({ ...limits, memoryBytes: limits.memoryBytes + own }),
+    cpuMs: () => cpuSince(group.cpuMs()),
+    usage: (): GroupUsage => {
+      const usage = group.usage();
+      const peak = usage.peakMemoryBytes;
+      return {
+        ...usage,
+        cpuMs: cpuSince(usage.cpuMs),
+        peakMemoryBytes: peak === null ? null : Math.max(0, peak - own),
+      };
+    },
+  };
+}
+
+/**
+ * Speaks as the launcher of other engines does, for `supervise`: here the program's process is our own child, so
+ * the system itself says how it ended.
+ */
+export function controlOf(child: Child): Duplex {
+  const control = new Duplex({
+    read: () => undefined,
+    write: (_chunk, _encoding, done) => done(),
+  });
+  control.on("error", () => undefined);
+  control.once("end", () => control.destroy());
+  void child.ended.then((end) => {
+    if (end.kind === "ended") {
+      const { exitCode, signal } = end;
+      const number = signal === null ? 0 : constants.signals[signal];
+      control.push(signal === null ? `ran ${exitCode}\n` : `${signal}\nran ${128 + number}\n`);
+    }
+    control.push("checked\n");
+    control.push(null);
+  });
+  return control;
+}

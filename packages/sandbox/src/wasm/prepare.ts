@@ -1,0 +1,76 @@
+import { chmodSync } from "node:fs";
+import { openCgroups } from "../cgroup/host.ts";
+import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
+import { EngineUnavailableError } from "../errors.ts";
+import { MAX_SLOTS, slotUid } from "../bubblewrap/uids.ts";
+import { inheritedDescriptors } from "../process/inherited.ts";
+import { isReachableByAll, openScratch, scratchPlaces } from "../process/scratch.ts";
+import { runTool } from "../process/spawn.ts";
+import type { EngineOptions } from "../run/engine-shell.ts";
+import { bootstrapUrl, DEATH_WRAPPER } from "./command.ts";
+import type { Runtime } from "./command.ts";
+import type { Isolate } from "./isolate.ts";
+import { createPythonImage } from "./python-image.ts";
+import type { PythonImage } from "./python-image.ts";
+import { findTools, NAME } from "./tools.ts";
+import type { WasmTools } from "./tools.ts";
+
+export interface WasmOptions extends Omit<EngineOptions, "languages"> {
+  /** Default: the binary of the npm package for this platform. */
+  readonly denoPath?: string;
+  /** Processes kept ready, each for one run: 50 MB (JavaScript) to 210 MB (Python) of memory each. Default: 1. */
+  readonly spares?: number;
+  /** Default: those of the host. */
+  readonly cgroups?: () => CgroupHost;
+}
+
+/** Everything that is made once, at the first probe. */
+export interface Ready {
+  readonly tools: WasmTools;
+  readonly cgroups: CgroupHost;
+  /** Null where no control group can hold memory. */
+  readonly createGroup: (() => RunGroup) | null;
+  /** Those that no process has now; null where this process may not change its uid. */
+  readonly uids: number[] | null;
+  /** What goes before Deno on its command line. */
+  readonly wrapper: readonly string[];
+  readonly inherited: readonly number[];
+  readonly bootstraps: Readonly<Record<Runtime, string>>;
+  readonly python: PythonImage;
+  /** Processes that are being made and belong to nobody yet. */
+  readonly preparing: Set<Isolate>;
+  readonly resources: DisposableStack;
+}
+
+/** @throws EngineUnavailableError when a package is missing or there is no place for the snapshot. */
+export async function makeReady(options: WasmOptions): Promise<Ready> {
+  const tools = findTools(options.denoPath);
+  const [wrapperName, ...wrapperArgs] = DEATH_WRAPPER;
+  const wrapper = (await runTool(wrapperName, [...wrapperArgs, "true"], 5_000)).ok ? DEATH_WRAPPER : [];
+  const [place] = scratchPlaces();
+  if (place === undefined) throw new EngineUnavailableError(NAME, "no directory for temporary files", "set TMPDIR");
+  using stack = new DisposableStack();
+  const cgroups = stack.use((options.cgroups ?? openCgroups)());
+  const scratch = stack.use(openScratch(place));
+  chmodSync(scratch.dir, 0o700);
+  const changesUid = process.getuid?.() === 0 && isReachableByAll(tools.deno);
+  let groupNumber = 0;
+  return {
+    tools,
+    cgroups,
+    createGroup: cgroups.belts.memory
+      ? () => {
+          groupNumber += 1;
+          return cgroups.create(`w${groupNumber}`);
+        }
+      : null,
+    // From the top: other engines take theirs from the bottom.
+    uids: changesUid ? Array.from({ length: MAX_SLOTS }, (_, index) => slotUid(index)) : null,
+    wrapper,
+    inherited: inheritedDescriptors(),
+    bootstraps: { javascript: bootstrapUrl("javascript"), python: bootstrapUrl("python") },
+    python: createPythonImage(tools.pyodideDir, scratch.dir),
+    preparing: new Set(),
+    resources: stack.move(),
+  };
+}

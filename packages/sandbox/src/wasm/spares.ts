@@ -1,0 +1,72 @@
+import type { Isolate, IsolateFailure } from "./isolate.ts";
+
+/** What a spare process is good for: two runs of the same class can have the same process. */
+export interface SpareClass {
+  readonly key: string;
+  start(): Promise<Isolate | IsolateFailure>;
+}
+
+/** Started processes, each used once. */
+export interface Spares {
+  /** A waiting process of this class, or a new one. */
+  take(wanted: SpareClass): Promise<Isolate | IsolateFailure>;
+  /** Starts one for the next run of this class, in the background. */
+  refill(wanted: SpareClass): void;
+  close(): Promise<void>;
+}
+
+/** @param max waiting at the same time over all classes; the class that was asked for longest ago goes first. */
+export function createSpares(max: number): Spares {
+  /** In the order in which they were made. */
+  const waiting: { readonly key: string; readonly isolate: Isolate }[] = [];
+  const starting = new Map<string, { isClaimed: boolean; readonly started: Promise<Isolate | IsolateFailure> }>();
+  const closing = new Set<Promise<void>>();
+  let closed = false;
+
+  const drop = (isolate: Isolate): void => {
+    const gone = isolate.close().catch(() => undefined);
+    closing.add(gone);
+    void gone.then(() => closing.delete(gone));
+  };
+  const keep = (key: string, isolate: Isolate): void => {
+    if (closed) return drop(isolate);
+    waiting.push({ key, isolate });
+    while (waiting.length > max) {
+      const oldest = waiting.shift();
+      if (oldest !== undefined) drop(oldest.isolate);
+    }
+  };
+  return {
+    take: async (wanted) => {
+      for (;;) {
+        const index = waiting.findIndex(({ key }) => key === wanted.key);
+        const [found] = index === -1 ? [] : waiting.splice(index, 1);
+        if (found === undefined) {
+          const coming = starting.get(wanted.key);
+          if (coming === undefined || coming.isClaimed) return await wanted.start();
+          coming.isClaimed = true;
+          const isolate = await coming.started;
+          return "failure" in isolate ? await wanted.start() : isolate;
+        }
+        // It may have been ended from outside while it waited.
+        if (!found.isolate.child.hasEnded) return found.isolate;
+        drop(found.isolate);
+      }
+    },
+    refill: (wanted) => {
+      if (closed || max === 0 || starting.has(wanted.key) || waiting.some(({ key }) => key === wanted.key)) return;
+      const one = { isClaimed: false, started: wanted.start() };
+      starting.set(wanted.key, one);
+      void one.started.then((isolate) => {
+        starting.delete(wanted.key);
+        if (!("failure" in isolate) && !one.isClaimed) keep(wanted.key, isolate);
+      });
+    },
+    close: async () => {
+      closed = true;
+      for (const { isolate } of waiting.splice(0)) drop(isolate);
+      await Promise.all([...starting.values()].map(({ started }) => started));
+      await Promise.all(closing);
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
+import { CHECK_GROUPS, CONTRACT_CHECKS, engineContract } from "../src/testing/index.ts";
+import type { Engine } from "../src/types.ts";
+import { createWasmEngine } from "../src/wasm/engine.ts";
+import { notPromisedByWasm } from "../src/wasm/promises.ts";
+
+const create = async (): Promise<Engine> =>
+  createWasmEngine({ bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8 });
+
+const except = Object.fromEntries(
+  CONTRACT_CHECKS.flatMap(({ id }) => {
+    const reason = notPromisedByWasm(id);
+    return reason === null ? [] : [[id, reason]];
+  }),
+);
+
+engineContract({ name: "wasm", create, promises: { groups: CHECK_GROUPS, because: "", except } });
