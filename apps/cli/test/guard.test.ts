@@ -79,7 +79,7 @@ describe("crucible guard screen with a policy or a conversation", () => {
     await writeFile(join(folder, "wrong.yaml"), strict.replace("bayes", "bays").replace("0.0001", "high"));
     const { code, stderr } = await guard(["screen", "--policy", "wrong.yaml", "x"]);
     expect(code).toBe(2);
-    expect(stderr).toContain('wrong.yaml:3:12: stages[0].name: no stage "bays"; there is: bayes');
+    expect(stderr).toContain('wrong.yaml:3:12: stages[0].name: no stage "bays"; there is: bayes, transformer');
     expect(stderr).toContain("wrong.yaml:3:49: stages[0].blockAtOrAbove: must be a number from 0 to 1");
     expect(await guard(["screen", "--policy", "none.yaml", "x"])).toMatchObject({ code: 2 });
     expect(await guard(["screen", "--policy", "strict.yaml", "--block-from", "1", "x"])).toMatchObject({

@@ -75,6 +75,7 @@ export type {
   Verdict,
 } from "./pipeline/types.ts";
 export { createGuard } from "./guard/guard.ts";
+export { type LoadedStage, loadStages } from "./guard/load-stage.ts";
 export type {
   BreakerStats,
   Guard,

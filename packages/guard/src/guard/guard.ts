@@ -3,7 +3,7 @@ import type { CacheStats, MemoryCache, VerdictCache } from "../cache/types.ts";
 import { createPipeline } from "../pipeline/pipeline.ts";
 import { DEFAULT_POLICY } from "../policy/default.ts";
 import { policyHash } from "../policy/parse.ts";
-import { type LoadedStage, loadStage } from "./load-stage.ts";
+import { loadStages } from "./load-stage.ts";
 import type { Guard, GuardOptions } from "./types.ts";
 
 /**
@@ -13,21 +13,13 @@ import type { Guard, GuardOptions } from "./types.ts";
  */
 export async function createGuard(options: GuardOptions = {}): Promise<Guard> {
   const { policy = DEFAULT_POLICY, clock = performance } = options;
-  await using undo = new AsyncDisposableStack();
-  const loaded: LoadedStage[] = [];
-  for (const stage of policy.stages) {
-    const one = await loadStage(stage, options);
-    undo.defer(one.close);
-    loaded.push(one);
-  }
+  const { stages: loaded, close } = await loadStages(policy, options);
   const { maxEntries } = policy.cache;
   const made = options.cache === undefined && maxEntries > 0 ? createMemoryCache(policy.cache, clock) : undefined;
   const cache = maxEntries === 0 ? undefined : (options.cache ?? made);
   const stages = loaded.map(({ stage }) => stage);
   const pipeline = createPipeline({ policy, stages, clock, ...(cache === undefined ? {} : { cache }) });
   const description = { policyHash: policyHash(policy), stages: loaded.map(({ description: own }) => own) };
-  const resources = undo.move();
-  const close = async (): Promise<void> => await resources.disposeAsync();
   return {
     policy,
     screen: pipeline.screen,

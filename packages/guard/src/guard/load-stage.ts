@@ -7,7 +7,7 @@ import { DEFAULT_BREAKER } from "../breaker/breaker.ts";
 import { resolveModel } from "../models/resolve.ts";
 import { PipelineConfigError } from "../pipeline/errors.ts";
 import { STAGE_NAMES } from "../policy/default.ts";
-import type { StagePolicy } from "../policy/types.ts";
+import type { Policy, StagePolicy } from "../policy/types.ts";
 import type { Stage } from "../stage.ts";
 import { readTransformerFolder } from "../transformer/folder.ts";
 import { createTransformerStage, shippedTransformerPath } from "../transformer/stage.ts";
@@ -24,8 +24,24 @@ export interface LoadedStage {
   readonly close: () => Promise<void>;
 }
 
+/** Loads the stages that a policy names, in their order. Rejects as `createGuard` does; nothing is left running then. */
+export async function loadStages(
+  policy: Policy,
+  options: Omit<GuardOptions, "policy" | "cache"> = {},
+): Promise<{ readonly stages: readonly LoadedStage[]; readonly close: () => Promise<void> }> {
+  await using undo = new AsyncDisposableStack();
+  const stages: LoadedStage[] = [];
+  for (const stage of policy.stages) {
+    const one = await loadStage(stage, options);
+    undo.defer(one.close);
+    stages.push(one);
+  }
+  const resources = undo.move();
+  return { stages, close: async () => await resources.disposeAsync() };
+}
+
 /** Loads the model of a stage. Rejects with `ModelFileError` or `ModelStoreError`, or `PipelineConfigError` for a name that nothing has. */
-export async function loadStage({ name, model }: StagePolicy, options: GuardOptions): Promise<LoadedStage> {
+async function loadStage({ name, model }: StagePolicy, options: GuardOptions): Promise<LoadedStage> {
   if (name === "bayes") return await loadBayes(bayesPath(model, options));
   if (name === "transformer") return await loadTransformer(await transformerModel(model, options), options);
   throw new PipelineConfigError(

@@ -20,20 +20,22 @@ function count(text: string): number {
   return value;
 }
 
-function withModel(command: Command): Command {
+function withStages(command: Command): Command {
   return command
-    .option("--model <path>", "a model made by crucible guard train; default: the one that is shipped")
-    .option("--allow-below <probability>", "allow below this probability; default: the model's", share)
-    .option("--block-from <probability>", "block from this probability on; default: the model's", share);
+    .option("--policy <path>", "a policy file; default: the shipped models, Bayes first, then the transformer")
+    .option("--bayes-only", "ask the Bayes filter alone, with the thresholds it has by itself")
+    .option("--transformer <model>", "ORG/NAME of an installed model, or a folder, in place of the shipped one")
+    .option("--model <path>", "a Bayes filter made by crucible guard train, alone; default: the one that is shipped")
+    .option("--allow-below <probability>", "Bayes alone: allow below this; default: the model's", share)
+    .option("--block-from <probability>", "Bayes alone: block from this on; default: the model's", share);
 }
 
 /** Adds `crucible guard`: screen a text, train a model, measure one. Each loads its code when it is called. */
 export function addGuardCommands(program: Command, io: Io, done: (exitCode: number) => void): void {
   const guard = program.command("guard").description("screen prompts for attacks; train and measure the filter");
 
-  withModel(guard.command("screen").description("screen one text or one conversation"))
+  withStages(guard.command("screen").description("screen one text or one conversation"))
     .argument("[text]", "the text; - or nothing reads it from standard input")
-    .option("--policy <path>", "a policy file; default: the thresholds of the model")
     .option("--messages <path>", "screen the messages in this JSON file instead; - is standard input")
     .option("--evidence <count>", "pieces of evidence to show of what is not allowed; default: the policy's", count)
     .option("--json", "as JSON")
@@ -64,16 +66,16 @@ export function addGuardCommands(program: Command, io: Io, done: (exitCode: numb
       done(await trainCommand(io, options));
     });
 
-  withModel(guard.command("eval").description("measure a filter on labelled texts"))
+  withStages(guard.command("eval").description("measure the stages on labelled texts"))
     .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect, [])
     .option("--json <path>", "write the report as JSON")
-    .option("--scores <path>", "write one line of JSON per row: label, score, decision, stage")
+    .option("--scores <path>", "write one line of JSON per row: label, score, decision, stage, probability")
     .option("--html <path>", "write the report as one page with plots")
     .option("--seed <number>", "decides the resamples for the intervals", count, 1)
     .option("--quiet", "no progress")
     .addHelpText(
       "after",
-      "\nExit code: 0 measured, 2 some lines were no rows.\n\nExample:\n  crucible guard eval --data prompts.jsonl --html report.html",
+      "\nExit code: 0 measured, 2 some lines were no rows, 4 a stage failed.\n\nExample:\n  crucible guard eval --data prompts.jsonl --html report.html",
     )
     .action(async (options: EvalOptions) => {
       const { evalCommand } = await import("./eval.ts");

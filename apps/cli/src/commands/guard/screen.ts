@@ -1,23 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import {
-  createBayesStage,
-  createPipeline,
-  DEFAULT_POLICY,
-  loadPolicy,
-  type Policy,
-  PolicyError,
-  policyHash,
-  type Thresholds,
-  type Verdict,
-} from "@crucible/guard";
+import { createGuard, type GuardDescription, type Policy, policyHash, type Verdict } from "@crucible/guard";
 import { type Io, readStdin, write } from "../../io.ts";
 import { CliProblem } from "../../problem.ts";
-import { type ModelOptions, openModel } from "./model.ts";
+import { choosePolicy, loading, type PolicyOptions } from "./policy.ts";
 
 /** The options of `crucible guard screen`, parsed. */
-export interface ScreenOptions extends ModelOptions {
-  readonly policy?: string;
+export interface ScreenOptions extends PolicyOptions {
   readonly messages?: string;
   readonly evidence?: number;
   readonly json?: boolean;
@@ -31,38 +20,16 @@ export async function screenCommand(io: Io, text: string | undefined, options: S
     throw new CliProblem("a text and --messages at once", "give one of them");
   }
   // A policy that is wrong is told before a text is waited for.
-  const fromFile = options.policy === undefined ? null : await openPolicy(io, options.policy, options);
-  const { model, thresholds } = await openModel(io, options);
-  const policy = withEvidence(fromFile ?? policyWith(thresholds), options.evidence);
-  const stage = createBayesStage(model);
+  const chosen = await choosePolicy(io, options);
+  const evidence = options.evidence ?? chosen.policy.evidence;
+  const policy: Policy = { ...chosen.policy, evidence };
   const input =
     options.messages === undefined ? await readText(io, text) : await readConversation(io, options.messages);
-  const verdict = await createPipeline({ policy, stages: [stage] }).screen(input);
-  const output = options.json === true ? jsonOf(verdict, policy, stage.version) : textOf(verdict);
+  await using guard = await loading(async () => await createGuard({ ...chosen.options, policy }));
+  const verdict = await guard.screen(input);
+  const output = options.json === true ? jsonOf(verdict, policy, guard.describe()) : textOf(verdict);
   await write(io.stdout, `${output}\n`);
   return EXIT[verdict.decision];
-}
-
-async function openPolicy(io: Io, path: string, { allowBelow, blockFrom }: ScreenOptions): Promise<Policy> {
-  if (allowBelow !== undefined || blockFrom !== undefined) {
-    throw new CliProblem("--policy and thresholds at once", "write the thresholds into the policy, or leave it out");
-  }
-  try {
-    return await loadPolicy(resolve(io.cwd, path), { file: path });
-  } catch (cause) {
-    if (!(cause instanceof PolicyError)) throw cause;
-    throw new CliProblem(cause.message.replaceAll("\n", "; "), cause.fix, { cause });
-  }
-}
-
-/** The default policy with the thresholds of the model or of the command line. */
-function policyWith({ allowBelow, blockFrom }: Thresholds): Policy {
-  const stages = DEFAULT_POLICY.stages.map((stage) => ({ ...stage, allowBelow, blockAtOrAbove: blockFrom }));
-  return { ...DEFAULT_POLICY, stages };
-}
-
-function withEvidence(policy: Policy, evidence: number | undefined): Policy {
-  return evidence === undefined ? policy : { ...policy, evidence };
 }
 
 async function readText(io: Io, text: string | undefined): Promise<string> {
@@ -87,13 +54,15 @@ async function readConversation(io: Io, path: string): Promise<readonly unknown[
   throw new CliProblem(`${path} has no messages`, "give a list of messages, or an object that has one in messages");
 }
 
-function jsonOf(verdict: Verdict, policy: Policy, model: string): string {
+function jsonOf(verdict: Verdict, policy: Policy, { stages }: GuardDescription): string {
   const { decision, admitted, stage, probability: score, reason, path, evidence, failures, perStage } = verdict;
   const { perMessage, joined, unscreened } = verdict;
   const decider = policy.stages.find(({ name }) => name === stage) ?? null;
   const thresholds = decider && { allowBelow: decider.allowBelow, blockFrom: decider.blockAtOrAbove };
+  const models = Object.fromEntries(stages.map(({ name, version }) => [name, version]));
+  const model = stages.find(({ name }) => name === stage)?.version ?? null;
   const head = { decision, admitted, stage, score, reason, path, thresholds, model, policy: policyHash(policy) };
-  return JSON.stringify({ ...head, evidence, failures, perStage, perMessage, joined, unscreened });
+  return JSON.stringify({ ...head, models, evidence, failures, perStage, perMessage, joined, unscreened });
 }
 
 function textOf({
