@@ -1,6 +1,6 @@
 export { createBubblewrapEngine } from "./bubblewrap/engine.ts";
 export type { BubblewrapOptions } from "./bubblewrap/prepare.ts";
-export { createEngines, sweepLeftovers } from "./engines.ts";
+export { byPreference, createEngines, sweepLeftovers } from "./engines.ts";
 export type { EnginesOptions } from "./engines.ts";
 export * from "./errors.ts";
 export { detectLanguages } from "./languages/detect.ts";

@@ -1,12 +1,13 @@
 import type { EngineInfo, IsolationLevel, IsolationRequest } from "@crucible/contract";
 import { IsolationLevel as Levels } from "@crucible/contract";
+import { byPreference } from "@crucible/sandbox";
 import type { ProbeReport } from "@crucible/sandbox";
 import { nearest } from "../nearest.ts";
 import { CliProblem, RefusedProblem } from "../problem.ts";
 
 /** What this user allows on this machine: the same variables that a server reads. */
 export interface EnginePolicy {
-  /** `CRUCIBLE_ENGINE`: for requests that name none; without it the strongest that is available and allowed. */
+  /** `CRUCIBLE_ENGINE`: for requests that name none; without it the preferred of those that are available and allowed. */
   readonly engine: string | undefined;
   /** `CRUCIBLE_MIN_ISOLATION`: no run gets less. */
   readonly minIsolation: IsolationLevel | undefined;
@@ -56,7 +57,7 @@ export function applyPolicy(reports: readonly ProbeReport[], policy: EnginePolic
   const usable = infos.filter(({ available, allowed }) => available && allowed);
   const standard =
     policy.engine === undefined
-      ? usable.toSorted((a, b) => rank(b.isolation) - rank(a.isolation))[0]
+      ? byPreference(usable, ({ engine }) => engine)[0]
       : usable.find(({ engine }) => engine === policy.engine);
   return infos.map((info) => ({ ...info, isDefault: info === standard }));
 }

@@ -15,7 +15,7 @@ export async function enginesCommand(io: Io, backend: Backend, options: { readon
     engine.isolation,
     engine.available ? (engine.allowed ? "yes" : "not allowed") : "no",
     engine.version ?? "",
-    beltsText(engine.belts) || (engine.reason ?? ""),
+    (engine.available && beltsText(engine.belts)) || (engine.reason ?? ""),
   ]);
   await write(io.stdout, table(["engine", "isolation", "usable", "version", "belts"], rows));
   for (const { engine, fix, available, allowed } of engines) {

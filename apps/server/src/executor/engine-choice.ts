@@ -1,9 +1,9 @@
 import type { EngineInfo, IsolationLevel } from "@crucible/contract";
-import { ISOLATION_LEVELS, type ProbeReport } from "@crucible/sandbox";
+import { ISOLATION_LEVELS, byPreference, type ProbeReport } from "@crucible/sandbox";
 
 /** What the operator allows. */
 export interface EnginePolicy {
-  /** Engine for requests that name none; without it the strongest that is available and allowed. */
+  /** Engine for requests that name none; without it the preferred of those that are available and allowed. */
   readonly engine?: string | undefined;
   /** No run gets less than this. */
   readonly minIsolation?: IsolationLevel | undefined;
@@ -26,7 +26,7 @@ export function applyPolicy(reports: readonly ProbeReport[], policy: EnginePolic
   const usable = infos.filter((info) => info.available && info.allowed);
   const chosen =
     policy.engine === undefined
-      ? usable.toSorted((a, b) => strength(b.isolation) - strength(a.isolation))[0]
+      ? byPreference(usable, ({ engine }) => engine)[0]
       : usable.find((info) => info.engine === policy.engine);
   return infos.map((info) => (info === chosen ? { ...info, isDefault: true } : info));
 }

@@ -86,6 +86,24 @@ export function openCgroups(files?: CgroupFiles): CgroupHost {
   };
 }
 
+/**
+ * Ends and removes groups that a runtime made by itself: directly in a tree, whichever its controllers, and called
+ * `<prefix><instance>-…` after the instance that had it run. Returns the removed directories.
+ */
+export async function sweepRuntimeGroups(prefix: string, files?: CgroupFiles): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { base, version } of findHierarchies(files)) {
+    const left = readdirSync(base).filter(
+      (name) => name.startsWith(prefix) && isAbandoned(name.slice(prefix.length).split("-").slice(0, 4).join("-")),
+    );
+    if (left.length === 0) continue;
+    const dirs = left.map((name) => join(base, name));
+    await destroyDirectories(dirs, version);
+    removed.push(...dirs);
+  }
+  return removed;
+}
+
 /** Ends and removes what instances that no longer live have left. Returns the removed directories. */
 export async function sweepCgroups(files?: CgroupFiles): Promise<string[]> {
   const removed: string[] = [];

@@ -26,6 +26,8 @@ export interface BundlePlan {
   readonly env: Readonly<Record<string, string>>;
   /** The writable tmpfs, bytes. */
   readonly boxBytes: number;
+  /** Other writable places, where they are not in the same tmpfs, bytes each. */
+  readonly diskBytes: number;
   readonly systemMounts: readonly OciMount[];
   readonly ids: IdMapping;
   readonly seccomp: OciSeccomp;
@@ -87,12 +89,13 @@ const LAUNCHER_CAPABILITIES = [
 function mountsOf(plan: BundlePlan): OciMount[] {
   const proc: OciMount = { destination: "/proc", type: "proc", source: "proc", options: [...SAFE, "noexec"] };
   if (plan.hasOwnKernel) {
-    // It brings devices of its own, and would mount a /tmp without a size.
+    // It brings devices of its own, a /dev/shm that only root can write to, and a /tmp without a size.
     return [
       proc,
       ...plan.systemMounts,
       tmpfs(INSIDE.box, plan.boxBytes, "mode=0755"),
-      tmpfs("/tmp", plan.boxBytes, "mode=1777"),
+      tmpfs("/tmp", plan.diskBytes, "mode=1777"),
+      tmpfs("/dev/shm", plan.diskBytes, "mode=1777"),
     ];
   }
   const devices = DEVICES.map((name): OciMount => {
@@ -150,7 +153,7 @@ export function bundleConfig(plan: BundlePlan): unknown {
       cgroupsPath: plan.cgroupsPath,
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READ_ONLY_PATHS,
-      ...(plan.hasOwnKernel ? {} : { seccomp: plan.seccomp }),
+      seccomp: plan.seccomp,
     },
   };
 }

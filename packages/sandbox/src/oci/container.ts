@@ -15,6 +15,9 @@ export interface Bundle {
   readonly pidFile: string;
 }
 
+/** All containers of ours are called so; the instance's name follows, for a later one to judge. */
+export const CONTAINER_PREFIX = "crucible-oci-";
+
 /** Ids from 2^31 on are nobody's: many programs cannot even name them. The slots' own end just below. */
 const ROOT_ID_OFFSET = 2 ** 28;
 
@@ -23,7 +26,7 @@ export const idsOf = (slot: number): IdMapping => ({ rootId: slotUid(slot) + ROO
 
 /** Writes the bundle of one run. */
 export function writeBundle(host: Ready, plan: Omit<BundlePlan, "cgroupsPath">): Bundle {
-  const id = `crucible-oci-${host.instance}-${randomBytes(6).toString("hex")}`;
+  const id = `${CONTAINER_PREFIX}${host.instance}-${randomBytes(6).toString("hex")}`;
   const dir = join(host.workDir, id);
   mkdirSync(dir, { mode: 0o700 });
   writeFileSync(join(dir, "config.json"), JSON.stringify(bundleConfig({ ...plan, cgroupsPath: id })));

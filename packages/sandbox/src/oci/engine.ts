@@ -48,13 +48,14 @@ function containerOptions(
       runLimits: plan.limits,
       dataSlackBytes: plan.language.definition.dataSlackBytes ?? 0,
       stdinPath: plan.stdin.length === 0 ? null : INSIDE.stdin,
-      writableDirs: hasOwnKernel ? [INSIDE.box, "/tmp"] : [INSIDE.box],
+      writableDirs: hasOwnKernel ? [INSIDE.box, "/tmp", "/dev/shm"] : [INSIDE.box],
     },
     hasOwnKernel ? { ...host.script, compileEndMark } : host.script,
   );
   const archive = boxArchive(plan);
   const launcher = [...(hasOwnKernel ? [ownKernelScript()] : []), unpackScript(archive.length), script].join("\n");
   const usesNode = [...commands.run, ...(commands.compile ?? [])].includes(OCI_INSIDE.node);
+  const diskBytes = Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0);
   const bundle = writeBundle(host, {
     rootfs: host.rootfs.dir,
     args: [
@@ -62,7 +63,8 @@ function containerOptions(
       ...[OCI_INSIDE.shell, "-c", launcher, "sh", ...asUser, ...commands.run],
     ],
     env: plan.language.definition.env ?? {},
-    boxBytes: Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0) + givenBytes(plan),
+    boxBytes: diskBytes + givenBytes(plan),
+    diskBytes,
     systemMounts: [...host.rootfs.mounts, ...(usesNode ? [bindMount(host.nodePath, OCI_INSIDE.node)] : [])],
     ids: idsOf(slot),
     seccomp: host.seccomp,

@@ -1,7 +1,6 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { release } from "node:os";
 import { basename, join } from "node:path";
-import { INSIDE_UID } from "../bubblewrap/layout.ts";
 import { reachableNode } from "../bubblewrap/node-binary.ts";
 import { spareProcesses } from "../bubblewrap/spare-processes.ts";
 import { slotUid } from "../bubblewrap/uids.ts";
@@ -19,6 +18,8 @@ import { runTool } from "../process/spawn.ts";
 import type { EngineOptions } from "../run/engine-shell.ts";
 import { seccompArch } from "../seccomp/compile.ts";
 import { ociSeccomp } from "../seccomp/oci.ts";
+import { DEFAULT_POLICY } from "../seccomp/policy.ts";
+import type { SeccompPolicy } from "../seccomp/types.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
 import { OCI_INSIDE, writeHostRootfs } from "./rootfs.ts";
 import type { Rootfs } from "./rootfs.ts";
@@ -49,6 +50,15 @@ export interface Ready {
   readonly nodePath: string;
   readonly resources: DisposableStack;
 }
+
+/**
+ * In gVisor's kernel the launcher mounts a group; the program lacks the capability that it takes. And gVisor's filter
+ * knows one error, EPERM, after which the C library makes no threads: clone3 is let through to gVisor itself.
+ */
+const OWN_KERNEL_POLICY: SeccompPolicy = {
+  ...DEFAULT_POLICY,
+  calls: new Map([...DEFAULT_POLICY.calls, ["mount", "allow"], ["clone3", "allow"]]),
+};
 
 /** Tools of the host, and of the root file system where that is the host's. */
 const NEEDED_TOOLS = ["/usr/bin/setpriv", "/usr/bin/head", "/usr/bin/tar", "/usr/bin/mount", "/usr/bin/mkdir"];
@@ -109,10 +119,12 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
   const pipeDir = join(dir, "pipes");
   // Programs get the open ends, never the path.
   mkdirSync(pipeDir, { mode: 0o700 });
-  // gVisor compares the owner as the host has it with the program's user inside.
-  const owner = (slot: number): number => (runtime.hasOwnKernel ? INSIDE_UID : slotUid(slot % options.slots));
+  // Behind gVisor's own user namespace the owner is nobody, whoever it is: programs reopen the ends as others.
+  const [owner, mode] = runtime.hasOwnKernel
+    ? [() => undefined, 0o666]
+    : [(slot: number) => slotUid(slot % options.slots), 0o600];
   // The last pair is the probe's: it may run beside any slot.
-  const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner);
+  const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner, mode);
   const rlimited = spareProcesses({ changesUid: true, grouped: cgroups.belts.pids, release: release() });
   return {
     runtime,
@@ -120,7 +132,7 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
     workDir,
     instance: instanceName(),
     rootfs,
-    seccomp: ociSeccomp(arch),
+    seccomp: ociSeccomp(arch, runtime.hasOwnKernel ? OWN_KERNEL_POLICY : DEFAULT_POLICY),
     inherited: inheritedDescriptors(),
     cgroups,
     pipes,

@@ -79,6 +79,8 @@ async function gvisorOptions(path: string): Promise<Pick<OciTool, "options" | "p
     ["-overlay2", "none"],
     // The host's system directories do not change under a run of seconds: what was looked up need not be asked for again.
     ["-file-access-mounts", "exclusive"],
+    // The program's calls are filtered as on the host's kernel, before gVisor's kernel serves them.
+    ["-oci-seccomp", "true"],
     ["-host-uds", "none"],
     ["-host-fifo", "none"],
     // Control groups are made by the engine, which counts what is used.

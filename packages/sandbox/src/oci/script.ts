@@ -40,11 +40,11 @@ export function enterOwnKernelStep({ pids }: Limits): string {
   return `{ echo ${pids} >${group}/pids.max && echo 0 >${group}/cgroup.procs; } || exit 126`;
 }
 
-/** Becomes the program's user, for good, and then the program. */
+/** Becomes the program's user, for good, and then the program. A change of user leaves no ambient capabilities. */
 export const BECOME_USER = [
   "/usr/bin/setpriv",
   ...[`--reuid=${INSIDE_UID}`, `--regid=${INSIDE_UID}`, "--clear-groups"],
-  ...["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"],
+  ...["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"],
 ];
 
 /** Ends the launcher, and with it everything inside, when the runtime that started it is gone. */

@@ -25,9 +25,9 @@ export interface SlotPipes {
   stderr(): Pipe;
 }
 
-function openPipe(path: string): Pipe {
+function openPipe(path: string, mode: number): Pipe {
   // The program before owned the inode: it may have left a message in its times or mode, or closed it to us.
-  chmodSync(path, 0o600);
+  chmodSync(path, mode);
   utimesSync(path, 0, 0);
   const ourFd = openSync(path, O_RDONLY | O_NONBLOCK);
   // The child's end must block like any ordinary pipe; with our end open this returns at once.
@@ -43,12 +43,14 @@ export const slotDir = (dir: string, slot: number): string => join(dir, String(s
 /**
  * Makes the FIFOs of all slots with one `mkfifo`.
  * @param owner host uid by slot, so that the program may reopen its own ends; undefined leaves ours.
+ * @param mode who else may reopen them; for more than the owner `dir` must be closed to others.
  * @throws Error when `mkfifo` fails.
  */
 export async function createSlotPipes(
   dir: string,
   slots: number,
   owner: (slot: number) => number | undefined,
+  mode = 0o600,
 ): Promise<SlotPipes[]> {
   const names = ["stdout", "stderr"] as const;
   const path = (slot: number, name: (typeof names)[number]): string => join(slotDir(dir, slot), name);
@@ -60,11 +62,11 @@ export async function createSlotPipes(
     const uid = owner(slot);
     for (const name of names) {
       if (uid !== undefined) chownSync(path(slot, name), uid, uid);
-      chmodSync(path(slot, name), 0o600);
+      chmodSync(path(slot, name), mode);
     }
     return {
-      stdout: () => openPipe(path(slot, "stdout")),
-      stderr: () => openPipe(path(slot, "stderr")),
+      stdout: () => openPipe(path(slot, "stdout"), mode),
+      stderr: () => openPipe(path(slot, "stderr"), mode),
     };
   });
 }

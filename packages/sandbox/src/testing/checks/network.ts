@@ -92,7 +92,15 @@ const UNREACHABLE: readonly (readonly [name: string, title: string, call: string
   ["broadcast", "the local network by multicast", 'socket.AF_INET, socket.SOCK_DGRAM, ("224.0.0.251", 5353)'],
 ];
 
-const AT_ONCE = new Set(["ENETUNREACH", "EPERM", "EACCES", "EAFNOSUPPORT", "ENETDOWN", "EADDRNOTAVAIL"]);
+const AT_ONCE = new Set([
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "EPERM",
+  "EACCES",
+  "EAFNOSUPPORT",
+  "ENETDOWN",
+  "EADDRNOTAVAIL",
+]);
 
 const unreachable = UNREACHABLE.map(([name, title, call]): CheckDefinition => ({
   name,
