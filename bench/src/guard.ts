@@ -1,4 +1,7 @@
 import {
+  benchGuard,
+  benchTable,
+  benchTargets,
   createBayesStage,
   createMemoryCache,
   createPipeline,
@@ -13,8 +16,6 @@ import { median, type Series, summarise } from "./stats.ts";
 /** Of each contender in each round. The same in all: 5% attacks, the rest harmless. */
 const PROMPTS = 2_000;
 const ROUNDS = 15;
-/** Screenings a second, on one core, that the guard promises for typical prompts. */
-const WANTED_PER_SECOND = 10_000;
 
 interface Contender {
   readonly name: string;
@@ -48,14 +49,18 @@ async function series({ name, handle }: Contender, bodies: readonly string[]): P
   return { contender: name, concurrency: 1, latenciesMs, throughputs };
 }
 
+// Before anything else takes memory.
+const stagesAlone = await benchGuard();
+
 const texts = Array.from(generate({ seed: 3, attacks: PROMPTS / 20, benign: (PROMPTS / 20) * 19 }), ({ text }) => text);
 const bodies = texts.map((content) => JSON.stringify({ model: "stub", messages: [{ role: "user", content }] }));
+const policy = { ...DEFAULT_POLICY, stages: DEFAULT_POLICY.stages.filter(({ name }) => name === "bayes") };
 const stages = [createBayesStage(await loadShippedModel())];
 const cache = createMemoryCache(DEFAULT_POLICY.cache, performance);
 const contenders = [
   bare,
-  guarded("bare JSON + Bayes", createPipeline({ policy: DEFAULT_POLICY, stages })),
-  guarded("bare JSON + cached", createPipeline({ policy: DEFAULT_POLICY, stages, cache })),
+  guarded("bare JSON + Bayes", createPipeline({ policy, stages })),
+  guarded("bare JSON + cached", createPipeline({ policy, stages, cache })),
 ];
 
 for (const contender of contenders) await series(contender, bodies);
@@ -82,10 +87,5 @@ const lines = [
   "",
   `cache: ${hits} hits, ${misses} misses`,
 ];
-const bayes = rows[1]?.runsPerSecond ?? 0;
-const isReached = bayes >= WANTED_PER_SECOND;
-lines.push(
-  `${isReached ? "reached" : "NOT REACHED"}: Bayes screenings/s: ${bayes.toFixed(0)} (wanted >= ${WANTED_PER_SECOND})`,
-);
-process.stdout.write(`${lines.join("\n")}\n`);
-if (!isReached) process.exitCode = 1;
+process.stdout.write(`${lines.join("\n")}\n\n${benchTable(stagesAlone)}`);
+if (benchTargets(stagesAlone).some(({ isReached }) => !isReached)) process.exitCode = 1;

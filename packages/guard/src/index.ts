@@ -125,3 +125,5 @@ export {
   type ReleasedText,
   type ScreenedOutput,
 } from "./output/types.ts";
+export { benchGuard, type BenchOptions, benchSteps, type GuardBench } from "./bench/bench.ts";
+export { benchTable, type BenchTarget, benchTargets } from "./bench/table.ts";

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Io } from "../../io.ts";
+import type { BenchOptions } from "./bench.ts";
 import type { EvalOptions } from "./eval.ts";
 import type { ScreenOptions } from "./screen.ts";
 import type { TrainOptions } from "./train.ts";
@@ -30,7 +31,7 @@ function withStages(command: Command): Command {
     .option("--block-from <probability>", "Bayes alone: block from this on; default: the model's", share);
 }
 
-/** Adds `crucible guard`: screen a text, train a model, measure one. Each loads its code when it is called. */
+/** Adds `crucible guard`: screen a text, train a model, measure accuracy and speed. Each loads its code when it is called. */
 export function addGuardCommands(program: Command, io: Io, done: (exitCode: number) => void): void {
   const guard = program.command("guard").description("screen prompts for attacks; train and measure the filter");
 
@@ -80,6 +81,15 @@ export function addGuardCommands(program: Command, io: Io, done: (exitCode: numb
     .action(async (options: EvalOptions) => {
       const { evalCommand } = await import("./eval.ts");
       done(await evalCommand(io, options));
+    });
+
+  withStages(guard.command("bench").description("measure speed and memory of the stages on this machine"))
+    .option("--json", "as JSON")
+    .option("--quiet", "no progress")
+    .addHelpText("after", "\nExample:\n  crucible guard bench")
+    .action(async (options: BenchOptions) => {
+      const { benchCommand } = await import("./bench.ts");
+      done(await benchCommand(io, options));
     });
 
   // Subcommands do not inherit these.
