@@ -101,7 +101,7 @@ describe("the official openai package", () => {
 
   it("streams a chat piece by piece, with usage at the end", async () => {
     const stream = await client.chat.completions.create({
-      model: "stub?words=40",
+      model: "stub?words=400",
       messages: user("Count, please."),
       stream: true,
       stream_options: { include_usage: true },
@@ -112,7 +112,7 @@ describe("the official openai package", () => {
       pieces.push(chunk.choices[0]?.delta.content ?? "");
       usage = chunk.usage ?? usage;
     }
-    expect(pieces.join("").split(" ")).toHaveLength(40);
+    expect(pieces.join("").split(" ")).toHaveLength(400);
     expect(pieces.filter((piece) => piece !== "").length).toBeGreaterThan(1);
     expect(usage?.completion_tokens).toBeGreaterThan(0);
   });

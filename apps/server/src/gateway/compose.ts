@@ -1,10 +1,12 @@
-import { createBreaker, DEFAULT_BREAKER, type Guard } from "@crucible/guard";
+import { randomBytes } from "node:crypto";
+import { createBreaker, createOutputScreening, DEFAULT_BREAKER, type Guard } from "@crucible/guard";
 import type { Registry } from "prom-client";
 import type { Log } from "../log.ts";
 import { DEFAULT_UPSTREAM } from "./config/schema.ts";
 import type { GatewayConfig } from "./config/types.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "./metrics.ts";
 import { createModelMap, STUB } from "./models.ts";
+import { screensAnswers } from "./output/prepare.ts";
 import type { ScreeningRecorder } from "./screenings/types.ts";
 import { createStubModel } from "./stub/stub-model.ts";
 import type { BoundedUpstream, Gateway } from "./types.ts";
@@ -27,9 +29,14 @@ export function createGateway(parts: GatewayParts): Gateway & Disposable {
   const upstreams = new Map<string, BoundedUpstream>();
   const metrics = createGatewayMetrics(registry, { guard, upstreams: () => [...upstreams.values()] });
   for (const upstream of openUpstreams(config, metrics, log)) upstreams.set(upstream.name, upstream);
+  const { output: policy } = guard.policy;
+  const output = screensAnswers(policy) ? createOutputScreening({ policy, screenText: guard.screen }) : null;
   return {
     config,
     guard,
+    output,
+    secret: randomBytes(32),
+
     models: createModelMap(config),
     upstreams,
     metrics,

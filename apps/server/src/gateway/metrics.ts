@@ -1,4 +1,4 @@
-import type { Guard, Verdict } from "@crucible/guard";
+import type { Guard, StageFailure, Verdict } from "@crucible/guard";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FailureKind } from "./upstream/types.ts";
 import type { Upstream, UpstreamObserver } from "./upstream/upstream.ts";
@@ -8,7 +8,7 @@ export interface GatewayMetrics extends UpstreamObserver {
   /** A prompt was screened; all stages together took `ms`. */
   screened(verdict: Verdict, ms: number): void;
   /** An answer of a model was screened. */
-  answerScreened(decision: string, reason: string): void;
+  answerScreened(decision: string, check: string, reason: string, failures: readonly StageFailure[]): void;
   /** A call ended, in whatever way; `outcome` is the status, or how it failed. */
   called(upstream: string, outcome: number | FailureKind | "client_gone", ms: number): void;
   tokens(upstream: string, prompt: number, completion: number): void;
@@ -88,7 +88,10 @@ export function createGatewayMetrics(registry: Registry, sources: GatewaySources
       }
       for (const failure of broken) failures.inc({ stage: failure.stage, reason: failure.reason, fail: failure.fail });
     },
-    answerScreened: (decision, reason) => decisions.inc({ direction: "output", decision, stage: "output", reason }),
+    answerScreened: (decision, check, reason, broken) => {
+      decisions.inc({ direction: "output", decision, stage: check, reason });
+      for (const failure of broken) failures.inc({ stage: failure.stage, reason: failure.reason, fail: failure.fail });
+    },
     called: (upstream, outcome, ms) => calls.observe({ upstream, outcome: String(outcome) }, ms / 1000),
     tokens: (upstream, prompt, completion) => {
       tokens.inc({ upstream, kind: "prompt" }, prompt);

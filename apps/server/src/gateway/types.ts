@@ -1,4 +1,4 @@
-import type { Guard } from "@crucible/guard";
+import type { Guard, OutputScreening } from "@crucible/guard";
 import type { FastifyReply } from "fastify";
 import type { Log } from "../log.ts";
 import type { GatewayConfig } from "./config/types.ts";
@@ -26,6 +26,10 @@ export interface Gateway {
   readonly upstreams: ReadonlyMap<string, BoundedUpstream>;
   readonly metrics: GatewayMetrics;
   readonly recorder: ScreeningRecorder;
+  /** Null where the policy looks at no answers. */
+  readonly output: OutputScreening | null;
+  /** Makes the canaries of keys; random, of this process. */
+  readonly secret: Uint8Array;
   readonly log: Log;
 }
 

@@ -53,6 +53,13 @@ export function readChunk(data: string, secret: string | null): Chunk {
   return value as Chunk;
 }
 
+/** An error in the middle of a stream. @throws UpstreamError */
+export function throwOnError({ error, type }: Chunk): void {
+  if ((error !== undefined && error !== null && type === undefined) || type === "error") {
+    throw new UpstreamError("status", "the upstream ended its stream with an error");
+  }
+}
+
 /** Says when a stream is whole. */
 interface Ending {
   see(chunk: Chunk): void;
@@ -109,9 +116,7 @@ export function createPlainFilter({ isResponse, secret, onUsage }: FilterOptions
       if (isDone) return "";
       const chunk = event.data === DONE ? null : readChunk(event.data, secret);
       if (chunk !== null) {
-        if (chunk["error"] !== undefined && chunk["error"] !== null && chunk["type"] === undefined) {
-          throw new UpstreamError("status", "the upstream ended its stream with an error");
-        }
+        throwOnError(chunk);
         ending.see(chunk);
         const usage = usageOf(chunk);
         if (usage !== null) onUsage(usage);

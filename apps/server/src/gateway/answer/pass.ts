@@ -4,7 +4,10 @@ import type { BodyBounds } from "../upstream/read-body.ts";
 import { UpstreamError } from "../upstream/types.ts";
 import type { OpenReply } from "../upstream/upstream.ts";
 import { toClientError } from "./failures.ts";
-import { createPlainFilter, type StreamFilter, usageOf } from "./filter.ts";
+import { prepareOutput, type Prepared } from "../output/prepare.ts";
+import { screenedFilter } from "../output/stream.ts";
+import { screenWholeAnswer } from "../output/whole.ts";
+import { createPlainFilter, type Usage, usageOf } from "./filter.ts";
 import { passedOnHeaders, readReply } from "./read-reply.ts";
 import { sendJson, STREAM_HEADERS } from "./send.ts";
 import { errorFrame, relayStream, requireStream } from "./stream.ts";
@@ -25,7 +28,10 @@ export async function pass(
   const { gateway, request, caller, reply } = all;
   const { signal } = abort;
   const startMs = performance.now();
-  const body = model === request.model ? request.body : { ...request.body, model };
+  const prepared =
+    gateway.output === null ? null : prepareOutput(request, gateway.output.policy, caller, gateway.secret);
+  const asked = prepared?.body ?? request.body;
+  const body = model === request.model ? asked : { ...asked, model };
   const timer = setTimeout(() => {
     abort.abort(new UpstreamError("timeout", `no whole answer in ${upstream.timeoutMs} ms`));
   }, upstream.timeoutMs);
@@ -36,8 +42,8 @@ export async function pass(
     open = await upstream.call({ path: request.surface.path, json: written(body), body, headers, signal });
     outcome = open.status;
     reply.headers(passedOnHeaders(open.headers));
-    if (request.isStream && open.status < 300) await passStream(all, upstream, open, signal);
-    else await passWhole(all, upstream, open, signal);
+    if (request.isStream && open.status < 300) await passStream(all, upstream, open, prepared, signal);
+    else await passWhole(all, upstream, open, prepared, signal);
     open.settle(null);
   } catch (error) {
     if (error instanceof UpstreamError) {
@@ -68,36 +74,45 @@ function written(body: object): string {
 }
 
 async function passWhole(
-  { gateway, reply }: Exchange,
+  all: Exchange,
   { name, key, maxResponseBytes, timeoutMs }: BoundedUpstream,
   open: OpenReply,
+  prepared: Prepared | null,
   signal: AbortSignal,
 ): Promise<void> {
+  const { gateway, request, reply } = all;
   // An answer in one piece may be long in coming: the deadline bounds it.
   const whole = await readReply(open, { maxBytes: maxResponseBytes, idleMs: timeoutMs, signal }, key);
   const usage = usageOf(whole.value);
   if (usage !== null) gateway.metrics.tokens(name, usage.prompt, usage.completion);
-  sendJson(reply.code(whole.status), whole.text);
+  const isAnswer = whole.status < 300 && request.surface.format !== null;
+  if (!isAnswer || gateway.output === null || prepared === null) return sendJson(reply.code(whole.status), whole.text);
+  const { json, headers } = await screenWholeAnswer(all, gateway.output, prepared.output, whole.value);
+  sendJson(reply.code(whole.status).headers(headers), json ?? whole.text);
 }
 
 async function passStream(
   all: Exchange,
   upstream: BoundedUpstream,
   open: OpenReply,
+  prepared: Prepared | null,
   signal: AbortSignal,
 ): Promise<void> {
   requireStream(open);
-  const { maxResponseBytes: maxBytes, idleTimeoutMs: idleMs } = upstream;
+  const { name, key: secret, maxResponseBytes: maxBytes, idleTimeoutMs: idleMs } = upstream;
   const bounds: BodyBounds = { maxBytes, idleMs, signal };
-  await relayStream(open, filterOf(all, upstream), { open: () => openStream(all) }, bounds);
-}
-
-function filterOf({ gateway, request }: Exchange, { name, key }: BoundedUpstream): StreamFilter {
-  return createPlainFilter({
-    isResponse: request.surface.name === "responses",
-    secret: key,
-    onUsage: ({ prompt, completion }) => gateway.metrics.tokens(name, prompt, completion),
-  });
+  const target = { open: () => openStream(all) };
+  const onUsage = ({ prompt, completion }: Usage): void => all.gateway.metrics.tokens(name, prompt, completion);
+  if (all.gateway.output === null || prepared === null) {
+    const isResponse = all.request.surface.name === "responses";
+    return await relayStream(open, createPlainFilter({ isResponse, secret, onUsage }), target, bounds);
+  }
+  const { filter, record } = screenedFilter(all, all.gateway.output, prepared.output, { secret, onUsage });
+  try {
+    await relayStream(open, filter, target, bounds);
+  } finally {
+    await record();
+  }
 }
 
 /** From here on the stream is written past Fastify: it would gather it in a queue of its own. */
