@@ -70,3 +70,14 @@ test("CRUCIBLE_MIN_ISOLATION forbids all below it", () => {
   expect(() => chooseEngine(strict, { engine: "bubblewrap" })).toThrow("CRUCIBLE_MIN_ISOLATION is gvisor");
   expect(() => readPolicy({ CRUCIBLE_MIN_ISOLATION: "gvisr" })).toThrow("which is no isolation level");
 });
+
+test("wasm is what runs get where namespaces are not to be had, and never in place of what was asked for", () => {
+  const locked = [report("subprocess", "none"), report("wasm", "wasm"), report("bubblewrap", "namespace", false)];
+  expect(chooseEngine(engines({}, locked), undefined)).toBe("wasm");
+  expect(() => chooseEngine(engines({}, locked), { atLeast: "namespace" })).toThrow("reaches isolation namespace");
+  expect(() => chooseEngine(engines({}, locked), { engine: "bubblewrap" })).toThrow("bubblewrap is missing");
+  expect(() => chooseEngine(engines({ CRUCIBLE_MIN_ISOLATION: "namespace" }, locked), undefined)).toThrow(
+    "no engine on this host isolates programs",
+  );
+  expect(() => chooseEngine(engines({ CRUCIBLE_ENGINE: "bubblewrap" }, locked), undefined)).toThrow();
+});

@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { RunRequest } from "@crucible/contract";
 import type { EngineInfo } from "@crucible/contract";
 import {
+  byPreference,
   createEngines,
   detectLanguages,
   findLanguage,
@@ -12,7 +13,7 @@ import {
   SpecError,
   sweepLeftovers,
 } from "@crucible/sandbox";
-import type { Engine, InstalledLanguage } from "@crucible/sandbox";
+import type { Engine, InstalledLanguage, Language } from "@crucible/sandbox";
 import { CliProblem, RefusedProblem } from "../problem.ts";
 import { applyPolicy, chooseEngine, readPolicy } from "./engine-policy.ts";
 import type { EnginePolicy } from "./engine-policy.ts";
@@ -41,36 +42,39 @@ export async function openLocal(
   // A run that was killed with this command may have left its control group: the next one removes it.
   const [languages] = await Promise.all([detectFor(program), sweepLeftovers()]);
   const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
-  return createLocalBackend({
-    engines: createEngines({
-      languages,
-      bounds,
-      slots,
-      allowUnsafe: policy.allowUnsafe,
-      network: { allow: policy.networkAllow },
-    }),
+  const engines = createEngines({
     languages,
-    policy,
+    bounds,
     slots,
+    allowUnsafe: policy.allowUnsafe,
+    network: { allow: policy.networkAllow },
   });
+  refuseMissing(program, [...languages, ...engines.flatMap((engine) => engine.languages ?? [])]);
+  return createLocalBackend({ engines, languages, policy, slots });
+}
+
+function languageOf({ file, language }: NonNullable<BackendChoice["program"]>): Language | undefined {
+  return language === undefined
+    ? LANGUAGES.find(({ extensions }) => extensions.includes(extname(file).toLowerCase()))
+    : findLanguage(LANGUAGES, language);
+}
+
+/** @throws CliProblem for a language that neither this host nor an engine brings. */
+function refuseMissing(program: BackendChoice["program"], there: readonly { readonly name: string }[]): void {
+  const wanted = program == null ? undefined : languageOf(program);
+  if (wanted === undefined || there.some(({ name }) => name === wanted.name)) return;
+  throw new CliProblem(
+    `${wanted.name} is not installed on this host, or not where a sandbox can see it`,
+    `apt-get install ${wanted.debianPackage}, or the like of it`,
+  );
 }
 
 async function detectFor(program: BackendChoice["program"]): Promise<InstalledLanguage[]> {
   if (program === null) return [];
   if (program === undefined) return await detectLanguages();
-  const { file, language } = program;
-  const wanted =
-    language === undefined
-      ? LANGUAGES.find(({ extensions }) => extensions.includes(extname(file).toLowerCase()))
-      : findLanguage(LANGUAGES, language);
+  const wanted = languageOf(program);
   // All of them, for the message that says which there are.
-  if (wanted === undefined) return await detectLanguages();
-  const found = await detectLanguages([wanted.name]);
-  if (found.length > 0) return found;
-  throw new CliProblem(
-    `${wanted.name} is not installed on this host, or not where a sandbox can see it`,
-    `apt-get install ${wanted.debianPackage}, or the like of it`,
-  );
+  return await detectLanguages(wanted === undefined ? undefined : [wanted.name]);
 }
 
 /** A backend over engines of this process. */
@@ -81,6 +85,17 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
       applyPolicy(reports, policy),
     );
     return await probed;
+  };
+  /** Asking an engine means starting a sandbox: only those are asked that could get the program. */
+  const choose = async (wanted: RunRequest["isolation"]): Promise<string> => {
+    const named = wanted !== undefined && "engine" in wanted ? wanted.engine : policy.engine;
+    const candidates =
+      named === undefined ? byPreference(engines, ({ name }) => name) : engines.filter(({ name }) => name === named);
+    for (const engine of wanted !== undefined && "atLeast" in wanted ? [] : candidates) {
+      const [info] = applyPolicy([await engine.probe()], policy);
+      if (info?.available === true && info.allowed) return info.engine;
+    }
+    return chooseEngine(await infos(), wanted);
   };
   return {
     where: "this machine",
@@ -95,10 +110,10 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
         );
       }
       const request = parsed.data;
-      const name = chooseEngine(await infos(), request.isolation);
+      const name = await choose(request.isolation);
       const engine = engines.find((candidate) => candidate.name === name);
       if (engine === undefined) throw new RangeError(`no engine ${name}`);
-      const language = findLanguage(languages, request.language);
+      const language = findLanguage(engine.languages ?? languages, request.language);
       try {
         const outcome = await engine.run(toSpec(request, language?.defaultFile ?? "main"), {
           ...(signal === undefined ? {} : { signal }),
@@ -109,14 +124,17 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
         throw error instanceof SpecError ? explain(error) : error;
       }
     },
-    languages: async () =>
-      languages.map(({ name, aliases, extensions, version, compiled }) => ({
+    languages: async () => {
+      const standard = (await infos()).find(({ isDefault }) => isDefault)?.engine;
+      const offered = engines.find(({ name }) => name === standard)?.languages ?? languages;
+      return offered.map(({ name, aliases, extensions, version, compiled }) => ({
         name,
         aliases: [...aliases],
         extensions: [...extensions],
         version,
         compiled,
-      })),
+      }));
+    },
     engines: infos,
     async [Symbol.asyncDispose]() {
       await Promise.all(

@@ -184,3 +184,40 @@ test("tests an engine once, however many runs wait for it", async () => {
   await Promise.all(["run_1", "run_2"].map((runId) => executor.execute({ ...job, runId }, quiet)));
   expect(proofs).toBe(1);
 });
+
+test("an engine that brings its languages offers these, where it is what requests get", async () => {
+  const own = { ...language, name: "own", defaultFile: "own.txt" };
+  const wasm = { ...createFakeEngine("wasm", "wasm"), languages: [own] };
+  const executor = await executorOver(wasm);
+  const { languages, engines } = await executor.catalog();
+  expect(languages.map(({ name }) => name)).toEqual(["own"]);
+  expect(engines).toMatchObject([{ engine: "wasm", isDefault: true }]);
+  await executor.execute({ runId: "run_1", engine: "wasm", request: request({ language: "own" }) }, quiet);
+  expect(wasm.ran[0]?.files[0]?.path).toBe("own.txt");
+
+  const beside = await executorOver(createFakeEngine("bubblewrap", "namespace"), undefined, [wasm]);
+  expect((await beside.catalog()).languages.map(({ name }) => name)).toEqual(["text"]);
+});
+
+test("where only wasm is to be had it is the default, unless the operator asked for more", async () => {
+  const missing: Engine = {
+    ...createFakeEngine("bubblewrap", "namespace"),
+    probe: async () => ({
+      engine: "bubblewrap",
+      isolation: "namespace",
+      available: false,
+      version: null,
+      reason: "it is not installed",
+      fix: "install it",
+      belts: [],
+    }),
+  };
+  const defaultOf = async (policy: { allowUnsafe: boolean; minIsolation?: "namespace"; engine?: string }) => {
+    const executor = await executorOver(createFakeEngine("wasm", "wasm"), policy, [missing]);
+    const { engines } = await executor.catalog();
+    return engines.find(({ isDefault }) => isDefault)?.engine;
+  };
+  expect(await defaultOf({ allowUnsafe: false })).toBe("wasm");
+  expect(await defaultOf({ allowUnsafe: true, minIsolation: "namespace" })).toBeUndefined();
+  expect(await defaultOf({ allowUnsafe: true, engine: "bubblewrap" })).toBeUndefined();
+});

@@ -28,25 +28,28 @@ export interface InProcessExecutorOptions {
 export async function createInProcessExecutor(options: InProcessExecutorOptions): Promise<Executor> {
   const { engines, languages, bounds, policy, log } = options;
   const reports = await Promise.all(engines.map((engine) => engine.probe()));
+  const infos = applyPolicy(reports, policy);
+  const byName = new Map(engines.map((engine) => [engine.name, engine]));
+  const standard = byName.get(infos.find(({ isDefault }) => isDefault)?.engine ?? "");
   const catalog: Catalog = {
-    languages: languages.map(({ name, aliases, extensions, version, compiled }) => ({
+    // Those of the engine that requests get: one that brings its own needs none of the host's.
+    languages: (standard?.languages ?? languages).map(({ name, aliases, extensions, version, compiled }) => ({
       name,
       aliases: [...aliases],
       extensions: [...extensions],
       version,
       compiled,
     })),
-    engines: applyPolicy(reports, policy),
+    engines: infos,
     maxLimits: bounds.max,
     minLimits: bounds.min,
     networkAllow: options.networkAllow ?? [],
   };
-  const byName = new Map(engines.map((engine) => [engine.name, engine]));
-  const defaultFiles = new Map(languages.map((language) => [language.name, language.defaultFile]));
+  const brought = engines.flatMap((engine) => engine.languages ?? []);
+  const defaultFiles = new Map([...brought, ...languages].map((language) => [language.name, language.defaultFile]));
 
   // The engine that requests get is tested before there are any; the others before the first that names them.
   const prove = provingOnce(options.prove);
-  const standard = byName.get(catalog.engines.find(({ isDefault }) => isDefault)?.engine ?? "");
   if (standard !== undefined) {
     try {
       await prove(standard);

@@ -73,7 +73,7 @@ export function createWasmEngine(options: WasmOptions): Engine {
       probe: (ready) => probe(ready, languages),
       runIn,
       close: async () => {
-        for (const isolate of host?.preparing ?? []) isolate.kill();
+        host?.closing.abort();
         await spares.close();
         await background;
         await spares.close();

@@ -80,7 +80,11 @@ export async function startIsolate(
   } catch (error) {
     return { failure: (error as Error).message };
   }
+  const { signal } = host.closing;
+  signal.addEventListener("abort", isolate.kill);
+  if (signal.aborted) isolate.kill();
   const [missing] = await Promise.all([awaitReady(isolate.child), preload(isolate.child.stream(0))]);
+  signal.removeEventListener("abort", isolate.kill);
   if (missing === null) return isolate;
   await isolate.close();
   return { failure: missing };

@@ -9,7 +9,6 @@ import { runTool } from "../process/spawn.ts";
 import type { EngineOptions } from "../run/engine-shell.ts";
 import { bootstrapUrl, DEATH_WRAPPER } from "./command.ts";
 import type { Runtime } from "./command.ts";
-import type { Isolate } from "./isolate.ts";
 import { createPythonImage } from "./python-image.ts";
 import type { PythonImage } from "./python-image.ts";
 import { findTools, NAME } from "./tools.ts";
@@ -37,8 +36,8 @@ export interface Ready {
   readonly inherited: readonly number[];
   readonly bootstraps: Readonly<Record<Runtime, string>>;
   readonly python: PythonImage;
-  /** Processes that are being made and belong to nobody yet. */
-  readonly preparing: Set<Isolate>;
+  /** Aborted when the engine closes: what is made in the background ends. */
+  readonly closing: AbortController;
   readonly resources: DisposableStack;
 }
 
@@ -70,7 +69,7 @@ export async function makeReady(options: WasmOptions): Promise<Ready> {
     inherited: inheritedDescriptors(),
     bootstraps: { javascript: bootstrapUrl("javascript"), python: bootstrapUrl("python") },
     python: createPythonImage(tools.pyodideDir, scratch.dir),
-    preparing: new Set(),
+    closing: new AbortController(),
     resources: stack.move(),
   };
 }

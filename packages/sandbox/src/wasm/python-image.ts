@@ -74,15 +74,18 @@ export function createPythonImage(pyodideDir: string, dir: string): PythonImage 
 
   const make = async (host: Ready): Promise<void> => {
     const isolate = await spawnIsolate(host, "python", MAKE_LIMITS);
-    host.preparing.add(isolate);
+    const { signal } = host.closing;
+    signal.addEventListener("abort", isolate.kill);
     try {
+      // An abort of before the listener says nothing.
+      if (signal.aborted) return;
       isolate.child.stream(2).resume();
       const written = pipeline(isolate.child.stream(1), createWriteStream(file, { mode: 0o600 }));
       await Promise.all([send(isolate.child.stream(0), { makesSnapshot: true }, base), written]);
       const end = await isolate.child.ended;
       if (end.kind === "ended" && end.exitCode === 0) snapshot = fileSource("snapshot", file);
     } finally {
-      host.preparing.delete(isolate);
+      signal.removeEventListener("abort", isolate.kill);
       await isolate.close();
     }
   };
