@@ -7,6 +7,7 @@ import type { EngineOptions } from "./run/engine-shell.ts";
 import { createSubprocessEngine } from "./subprocess/engine.ts";
 import { ISOLATION_LEVELS } from "./types.ts";
 import type { Engine, IsolationLevel } from "./types.ts";
+import { createWasmEngine } from "./wasm/engine.ts";
 
 export interface EnginesOptions extends EngineOptions {
   /** The operator's CRUCIBLE_ALLOW_UNSAFE: whether `subprocess` may be used at all. */
@@ -19,6 +20,7 @@ export interface EnginesOptions extends EngineOptions {
 export function createEngines(options: EnginesOptions): Engine[] {
   return [
     createSubprocessEngine(options),
+    createWasmEngine(options),
     createBubblewrapEngine(options),
     createRuncEngine(options),
     createCrunEngine(options),
