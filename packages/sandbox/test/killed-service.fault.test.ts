@@ -25,6 +25,9 @@ const leftovers = (pid: number): string[] => [
     .map((hierarchy) => join(hierarchy.base, "crucible"))
     .filter((dir) => existsSync(dir))
     .flatMap((dir) => readdirSync(dir).filter((name) => name.startsWith(`p${pid}-`))),
+  ...findHierarchies().flatMap(({ base }) =>
+    readdirSync(base).filter((name) => name.startsWith(`crucible-oci-p${pid}-`)),
+  ),
   ...scratchPlaces()
     .flatMap((place) => readdirSync(place))
     .filter((name) => name.startsWith(`crucible-sandbox-p${pid}-`)),
@@ -73,5 +76,20 @@ describe("a service that is killed in mid-run", () => {
     expect(removed.some((path) => path.includes(`p${service.pid}-`))).toBe(true);
     expect(leftovers(service.pid)).toEqual([]);
     expect(new TextDecoder().decode((await running).stdout)).toBe("survived\n");
+  });
+
+  it.each(["runc", "gvisor"])("takes its programs on %s with it too", async (name) => {
+    const marker = `crucible-marker-${name}-${process.pid}-${Date.now()}`;
+    const service = startService({ code: program(marker), limits: { wallTimeMs: 60_000 }, engine: name });
+    expect(await service.next()).toMatchObject({ available: true });
+    expect(await service.next()).toMatchObject({ output: "up\n" });
+    // gVisor's programs are not the host's processes; gVisor's own are called after their container.
+    const word = name === "gvisor" ? `crucible-oci-p${service.pid}-` : marker;
+    await until("processes of the run", () => alive(word).length >= 2);
+
+    await service.kill();
+    await until("no process of the run", () => alive(word).length === 0);
+    await sweepLeftovers();
+    expect(leftovers(service.pid)).toEqual([]);
   });
 });
