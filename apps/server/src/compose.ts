@@ -12,20 +12,26 @@ import { createChildExecutor } from "./executor/child/executor.ts";
 import { refuseNetwork } from "./executor/refuse-network.ts";
 import type { Catalog, Executor } from "./executor/types.ts";
 import { createGateway } from "./gateway/compose.ts";
-import type { ScreeningRecorder } from "./gateway/screenings/types.ts";
+import { createRecorderMetrics } from "./gateway/screenings/metrics.ts";
+import { createRecorder } from "./gateway/screenings/recorder.ts";
+import { keepWithinBounds } from "./gateway/screenings/retention.ts";
+import { createHashText } from "./gateway/screenings/row.ts";
+import { createScreen, type Screen } from "./gateway/screenings/screen.ts";
 import type { Gateway } from "./gateway/types.ts";
 import { createServerMetrics, type ServerMetrics } from "./http/metrics.ts";
 import { createLog } from "./log.ts";
 import { openQueue, type Queue } from "./queue/queue.ts";
+import { ensureScreeningKey } from "./screening-key.ts";
 import { createApiKeys } from "./store/api-keys.ts";
 import { createCatalogReader } from "./store/catalog-reader.ts";
-import { createIdSource } from "./store/ids.ts";
 import { openDatabase, type Database } from "./store/database.ts";
 import { DatabaseUnreachableError, isDatabaseLost } from "./store/errors.ts";
 import { migrate } from "./store/migrate.ts";
 import { createRecentRuns, readingRecent } from "./store/recent-runs.ts";
 import { createRunReader, readEvents } from "./store/run-reader.ts";
 import type { Announce } from "./store/run-writer.ts";
+import { createScreeningReader, type ScreeningReader } from "./store/screening-reader.ts";
+import { insertScreenings, removeScreenings } from "./store/screening-writer.ts";
 import type { KeyReader, RunReader } from "./store/types.ts";
 import { createSubmit, type ClosableSubmit } from "./submit/submit.ts";
 import { createWorker, type Worker } from "./worker/worker.ts";
@@ -51,6 +57,9 @@ export interface ComposedServer extends AsyncDisposable {
   readonly worker: Worker | null;
   /** Null without the gateway role. */
   readonly gateway: Gateway | null;
+  readonly screenings: ScreeningReader;
+  /** Screens without a model; null without the gateway role. */
+  readonly screen: Screen | null;
   /** Undefined where the database had a key that the data directory does not know. */
   readonly bootstrapKey: string | undefined;
   /** Releases everything, in reverse; running work is given back after `drainMs`. */
@@ -117,7 +126,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
           settings: workerSettings(config),
         });
   if (worker !== null) undo.defer(() => worker.stop(config.drainMs));
-  const gateway = config.roles.includes("gateway") ? undo.use(await openGateway(config, metrics, log)) : null;
+  const gateway = config.roles.includes("gateway") ? undo.use(await openGateway(config, database, metrics, log)) : null;
 
   const resources = undo.move();
   const close = (): Promise<void> => resources.disposeAsync();
@@ -132,6 +141,8 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
     catalog,
     worker,
     gateway,
+    screenings: createScreeningReader(database),
+    screen: gateway?.screen ?? null,
     bootstrapKey,
     close,
     [Symbol.asyncDispose]: close,
@@ -166,8 +177,13 @@ function follow(database: Database, bus: LocalBus, queue: Queue, origin: string,
   });
 }
 
-/** The guard with its models, and the gateway before it. */
-async function openGateway(config: Config, metrics: ServerMetrics, log: ReturnType<typeof createLog>) {
+/** The guard with its models, the gateway before it, and the record of what they say. */
+async function openGateway(
+  config: Config,
+  database: Database,
+  metrics: ServerMetrics,
+  log: ReturnType<typeof createLog>,
+) {
   await using undo = new AsyncDisposableStack();
   const policy = config.guardPolicy === undefined ? undefined : await loadPolicy(config.guardPolicy);
   const guard = undo.use(
@@ -176,16 +192,20 @@ async function openGateway(config: Config, metrics: ServerMetrics, log: ReturnTy
       onEvent: (event) => log.warn(event, "a stage of the guard changed"),
     }),
   );
-  const gateway = undo.use(
-    createGateway({ config: config.gateway, guard, recorder: noRecord(), registry: metrics.registry, log }),
-  );
+  const hash = createHashText(ensureScreeningKey(config.dataDir, config.screeningKey));
+  const recorderMetrics = createRecorderMetrics(metrics.registry);
+  const { storeText } = guard.policy;
+  const insert = (rows: Parameters<typeof insertScreenings>[1]) => insertScreenings(database, rows);
+  const recorder = createRecorder({ insert, hash, storeText, metrics: recorderMetrics, log });
+  undo.defer(() => recorder.close());
+  const { screeningsRetention: retention } = config;
+  const remove = (bounds: Parameters<typeof removeScreenings>[1]) => removeScreenings(database, bounds);
+  undo.use(keepWithinBounds({ retention, remove, metrics: recorderMetrics, log }));
+  const gateway = undo.use(createGateway({ config: config.gateway, guard, recorder, registry: metrics.registry, log }));
+  const { maxTextLength } = config.gateway;
+  const screen = createScreen({ guard, recorder, hash, maxTextLength, onScreened: gateway.metrics.screened });
   const resources = undo.move();
-  return { ...gateway, [Symbol.asyncDispose]: () => resources.disposeAsync() };
-}
-
-function noRecord(): ScreeningRecorder {
-  const next = createIdSource("scr");
-  return { nextId: () => next().id, record: async () => true, close: async () => {} };
+  return { ...gateway, screen, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 const VACUUM_EVERY_MS = 15 * 60_000;

@@ -88,6 +88,9 @@ const Environment = z.object({
   CRUCIBLE_GATEWAY_CONFIG: z.string().min(1).optional(),
   CRUCIBLE_GUARD_POLICY: z.string().min(1).optional(),
   CRUCIBLE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
+  CRUCIBLE_SCREENING_KEY: z.string().min(16, "must have at least 16 characters").optional(),
+  CRUCIBLE_SCREENINGS_MAX_AGE_DAYS: whole(1, 3_650).default(30),
+  CRUCIBLE_SCREENINGS_MAX_ROWS: whole(1, 100_000_000).default(100_000),
   DATABASE_URL: databaseUrl.optional(),
 });
 
@@ -128,6 +131,9 @@ export interface Config {
   /** The guard's policy as a file; undefined: the one that comes with it. */
   readonly guardPolicy: string | undefined;
   readonly logLevel: string;
+  /** Of the hashes of screened texts; undefined: one that the data directory keeps. */
+  readonly screeningKey: string | undefined;
+  readonly screeningsRetention: { readonly maxAgeMs: number; readonly maxRows: number };
   /** PostgreSQL; without it the embedded database in `dataDir`. */
   readonly databaseUrl: string | undefined;
 }
@@ -175,6 +181,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     gateway: gatewayConfig(read.CRUCIBLE_GATEWAY_CONFIG, env),
     guardPolicy: read.CRUCIBLE_GUARD_POLICY === undefined ? undefined : resolve(read.CRUCIBLE_GUARD_POLICY),
     logLevel: read.CRUCIBLE_LOG_LEVEL,
+    screeningKey: read.CRUCIBLE_SCREENING_KEY,
+    screeningsRetention: {
+      maxAgeMs: read.CRUCIBLE_SCREENINGS_MAX_AGE_DAYS * 86_400_000,
+      maxRows: read.CRUCIBLE_SCREENINGS_MAX_ROWS,
+    },
     databaseUrl: read.DATABASE_URL,
   };
 }

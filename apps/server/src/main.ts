@@ -38,6 +38,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       bus,
       catalog,
       selfcheck: createSelfcheckReader(config.dataDir),
+      screenings: composed.screenings,
+      screen: composed.screen,
       queueReady: () => queue.ping(),
       metrics,
       log,

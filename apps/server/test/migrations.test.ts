@@ -37,7 +37,8 @@ describe.each(KINDS)("migrations on %s", (kind) => {
 
   test("one that fails leaves nothing behind", async () => {
     using copy = copyOfMigrations();
-    writeFileSync(join(copy.path, "0002-broken.sql"), "create table half (id int); create tabel whole (id int);");
+    const next = String(readdirSync(REAL).length + 1).padStart(4, "0");
+    writeFileSync(join(copy.path, `${next}-broken.sql`), "create table half (id int); create tabel whole (id int);");
     const database = await open();
     await expect(migrate(database, copy.url)).rejects.toThrow(/syntax error/);
     await expect(database.kysely.selectFrom("runs").selectAll().execute()).rejects.toThrow(/does not exist/);

@@ -23,6 +23,16 @@ import {
   RunRequest,
 } from "./runs.ts";
 import { SelfcheckReport } from "./selfcheck.ts";
+import {
+  ListScreeningsQuery,
+  Screening,
+  ScreeningIdParams,
+  ScreeningPage,
+  ScreeningReply,
+  ScreeningRequest,
+  ScreeningStatistics,
+  ScreeningStatisticsQuery,
+} from "./screenings.ts";
 import type { ErrorCode } from "./errors.ts";
 
 /** One HTTP route: the server registers it, the client calls it, openapi.json describes it. */
@@ -31,7 +41,7 @@ export interface RouteSpec {
   /** Fastify form: `/api/v1/runs/:id`. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "runs" | "platform" | "piston" | "openai" | "operations";
+  readonly tag: "runs" | "screenings" | "platform" | "piston" | "openai" | "operations";
   /** False only for health, readiness and login. */
   readonly auth: boolean;
   readonly params?: z.ZodType;
@@ -136,6 +146,53 @@ export const ROUTES = {
     summary: "Server-Sent Events of a run, from the beginning or after Last-Event-ID; ends after `run.finished`",
     params: RunIdParams,
     responses: { 200: "text/event-stream" },
+    errors: [...common, "invalid_request", "not_found"],
+  },
+  createScreening: {
+    method: "POST",
+    path: "/api/v1/screenings",
+    tag: "screenings",
+    auth: true,
+    summary: "Screen a text or a conversation as the gateway would, without a model",
+    body: ScreeningRequest,
+    responses: { 200: ScreeningReply },
+    errors: [
+      ...common,
+      "invalid_request",
+      "malformed_json",
+      "payload_too_large",
+      "unsupported_media_type",
+      "guard_unavailable",
+    ],
+  },
+  listScreenings: {
+    method: "GET",
+    path: "/api/v1/screenings",
+    tag: "screenings",
+    auth: true,
+    summary: "List screenings, newest first",
+    query: ListScreeningsQuery,
+    responses: { 200: ScreeningPage },
+    errors: [...common, "invalid_request", "invalid_cursor"],
+  },
+  screeningStatistics: {
+    method: "GET",
+    path: "/api/v1/screenings/statistics",
+    tag: "screenings",
+    auth: true,
+    summary: "Counts by decision, stage, reason and hour, latency, and how often the verdict was known",
+    query: ScreeningStatisticsQuery,
+    responses: { 200: ScreeningStatistics },
+    errors: [...common, "invalid_request"],
+  },
+  getScreening: {
+    method: "GET",
+    path: "/api/v1/screenings/:id",
+    tag: "screenings",
+    auth: true,
+    summary: "One screening with its evidence",
+    params: ScreeningIdParams,
+    responses: { 200: Screening },
     errors: [...common, "invalid_request", "not_found"],
   },
   listLanguages: {

@@ -1,6 +1,14 @@
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import type { EngineInfo, Language, Limits, SelfcheckReport } from "@crucible/contract";
+import type {
+  EngineInfo,
+  Language,
+  Limits,
+  SelfcheckReport,
+  ScreeningReply,
+  ScreeningRequest,
+} from "@crucible/contract";
 import type { EventBus } from "../events/types.ts";
+import type { ScreeningReader } from "../store/screening-reader.ts";
 import type { KeyReader, RunReader } from "../store/types.ts";
 import type { Submit } from "../submit/types.ts";
 import type { ServerMetrics } from "./metrics.ts";
@@ -51,6 +59,15 @@ export const DEFAULT_HTTP_SETTINGS = {
   allowedHosts: [],
 } as const satisfies Omit<HttpSettings, "version">;
 
+/** Who wants a text screened. */
+export interface ScreeningCaller {
+  readonly requestId: string;
+  /** Of the API key; null where it is not known. */
+  readonly keyId: string | null;
+  /** Aborted when the caller leaves. */
+  readonly signal: AbortSignal;
+}
+
 /** Everything the HTTP side needs; it opens no port and owns none of these. */
 export interface HttpDeps {
   readonly submit: Submit;
@@ -61,6 +78,9 @@ export interface HttpDeps {
   readonly catalog: () => Promise<OfferedCatalog>;
   /** The latest report on this host's isolation; null while there is none. */
   readonly selfcheck: () => Promise<SelfcheckReport | null>;
+  readonly screenings: ScreeningReader;
+  /** Screens without a model, and puts it on record; null without the gateway role. */
+  readonly screen: ((request: ScreeningRequest, caller: ScreeningCaller) => Promise<ScreeningReply>) | null;
   /** Resolves when jobs can be enqueued and fetched, else rejects. */
   readonly queueReady: () => Promise<void>;
   readonly metrics: ServerMetrics;

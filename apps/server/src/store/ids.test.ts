@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { RunIdParams } from "@crucible/contract";
-import { createIdSource, idToUuid, lowestIdAt, uuidToId } from "./ids.ts";
+import { createIdSource, idToUuid, lowestIdAt, timeOf, uuidToId } from "./ids.ts";
 
 test("ids grow within a millisecond and when the clock steps back", () => {
   const times = [1000, 1000, 1000, 900, 1001];
@@ -14,6 +14,7 @@ test("an id is what the contract calls a run id, and holds its time", () => {
   const { id, createdAt } = createIdSource("run", () => 1_763_000_000_123)();
   expect(RunIdParams.parse({ id }).id).toBe(id);
   expect(createdAt.getTime()).toBe(1_763_000_000_123);
+  expect(timeOf(id)).toEqual(createdAt);
   expect(id >= lowestIdAt("run", 1_763_000_000_123)).toBe(true);
   expect(id < lowestIdAt("run", 1_763_000_000_124)).toBe(true);
 });

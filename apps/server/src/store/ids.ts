@@ -37,6 +37,13 @@ export function lowestIdAt(prefix: string, ms: number): string {
   return `${prefix}_${encode(BigInt(Math.max(0, ms)) << RANDOM_BITS)}`;
 }
 
+/** The time inside an id. */
+export function timeOf(id: string): Date {
+  let ms = 0;
+  for (const letter of id.slice(id.indexOf("_") + 1).slice(0, 10)) ms = ms * 32 + ALPHABET.indexOf(letter);
+  return new Date(ms);
+}
+
 /** The 128 bits of a ULID as a uuid, for the queue's uuid key; `uuidToId` is the way back. */
 export function idToUuid(id: string): string {
   let bits = 0n;

@@ -1,12 +1,11 @@
-import { ApiError, type ListRunsQuery, type StoredRunEvent } from "@crucible/contract";
+import type { ListRunsQuery, StoredRunEvent } from "@crucible/contract";
 import { sql } from "kysely";
+import { readCursor, writeCursor } from "./cursor.ts";
 import type { Database } from "./database.ts";
 import { answeringDatabase } from "./errors.ts";
 import { lowestIdAt } from "./ids.ts";
 import { SUMMARY_COLUMNS, rowToRun, rowToSummary } from "./rows.ts";
 import type { NumberedEvent, RunReader } from "./types.ts";
-
-const CURSOR = /^run_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 /** Reads runs and their events. A page starts below the id in its cursor: ids order by creation. */
 export function createRunReader({ kysely }: Pick<Database, "kysely">): RunReader {
@@ -23,7 +22,7 @@ export function createRunReader({ kysely }: Pick<Database, "kysely">): RunReader
 
     listRuns: (query) =>
       answeringDatabase(async () => {
-        const before = query.cursor === undefined ? undefined : readCursor(query.cursor);
+        const before = query.cursor === undefined ? undefined : readCursor("run", query.cursor);
         // The database refuses such text, and nothing stored has it.
         const unstorable = (value: unknown): boolean =>
           typeof value === "string" && (value.includes("\0") || !value.isWellFormed());
@@ -95,16 +94,4 @@ function pageQuery(kysely: Database["kysely"], query: ListRunsQuery, before: str
     page = page.where(sql<boolean>`labels @> ${label}::jsonb and labels <> '{}'::jsonb`);
   }
   return page;
-}
-
-function writeCursor(id: string): string {
-  return Buffer.from(id).toString("base64url");
-}
-
-function readCursor(cursor: string): string {
-  const id = Buffer.from(cursor, "base64url").toString();
-  if (!CURSOR.test(id) || writeCursor(id) !== cursor) {
-    throw new ApiError("invalid_cursor", "cursor must be the nextCursor of an earlier page", { field: "cursor" });
-  }
-  return id;
 }

@@ -1,5 +1,12 @@
 import type { ColumnType, Generated } from "kysely";
-import type { IsolationLevel, OutcomeStatus, RunStatus } from "@crucible/contract";
+import type {
+  IsolationLevel,
+  OutcomeStatus,
+  RunStatus,
+  ScreeningDecision,
+  ScreeningDirection,
+  ScreeningSource,
+} from "@crucible/contract";
 
 /** `timestamptz`: read as Date, written as ISO text or Date. */
 type Time = ColumnType<Date, string | Date, string | Date>;
@@ -51,10 +58,33 @@ export interface WorkersTable {
   catalog: string;
 }
 
+/** A row of `screenings`; `text` and `detail` are JSON text. */
+export interface ScreeningsTable {
+  id: string;
+  created_at: Time;
+  source: ScreeningSource;
+  direction: ScreeningDirection;
+  decision: ScreeningDecision;
+  admitted: boolean;
+  stage: string | null;
+  score: number | null;
+  reason: string;
+  cached: boolean;
+  latency_ms: number;
+  model: string | null;
+  key_id: string | null;
+  request_id: string | null;
+  text_hash: string;
+  text_length: number;
+  text: string | null;
+  detail: string;
+}
+
 /** All tables of the migrations, for Kysely. */
 export interface Schema {
   runs: RunsTable;
   run_events: RunEventsTable;
   api_keys: ApiKeysTable;
   workers: WorkersTable;
+  screenings: ScreeningsTable;
 }

@@ -3,6 +3,13 @@ import type { EngineInfo, Language } from "../platform.ts";
 import { BatchResponse, Run, RunPage } from "../runs.ts";
 import type { ListRunsQuery, RunRequestInput, RunSummary } from "../runs.ts";
 import { SelfcheckReport } from "../selfcheck.ts";
+import { Screening, ScreeningPage, ScreeningReply, ScreeningStatistics } from "../screenings.ts";
+import type {
+  ListScreeningsQuery,
+  ScreeningRequest,
+  ScreeningStatisticsQuery,
+  ScreeningSummary,
+} from "../screenings.ts";
 import { readRunEvents } from "./run-events.ts";
 import type { ReceivedEvent, RunEventsOptions } from "./run-events.ts";
 import { createTransport } from "./transport.ts";
@@ -10,6 +17,9 @@ import type { CallOptions, ClientOptions } from "./transport.ts";
 
 /** A filter of runs; leave out what does not matter. */
 export type RunFilter = { readonly [Name in keyof ListRunsQuery]?: ListRunsQuery[Name] | undefined };
+
+/** A filter of screenings; leave out what does not matter. */
+export type ScreeningFilter = { readonly [Name in keyof ListScreeningsQuery]?: ListScreeningsQuery[Name] | undefined };
 
 /** Every call to a Crucible server. All reject with `ClientError`. */
 export interface Client {
@@ -27,6 +37,15 @@ export interface Client {
   runEvents(id: string, options?: RunEventsOptions): AsyncGenerator<ReceivedEvent, void, undefined>;
   /** The finished run: waits as long as it takes, or until `signal`. */
   waitForRun(id: string, options?: CallOptions): Promise<Run>;
+  /** Screens a text or a conversation without a model. A text that is not admitted is a reply, and no error. */
+  screen(request: ScreeningRequest, options?: CallOptions): Promise<ScreeningReply>;
+  /** One page, newest first. */
+  listScreenings(filter?: ScreeningFilter, options?: CallOptions): Promise<ScreeningPage>;
+  /** All pages; `limit` is the size of a page. */
+  allScreenings(filter?: ScreeningFilter, options?: CallOptions): AsyncGenerator<ScreeningSummary, void, undefined>;
+  getScreening(id: string, options?: CallOptions): Promise<Screening>;
+  /** Of the last 24 hours where the filter has no `since`. */
+  screeningStatistics(filter?: ScreeningStatisticsQuery, options?: CallOptions): Promise<ScreeningStatistics>;
   listLanguages(options?: CallOptions): Promise<Language[]>;
   listEngines(options?: CallOptions): Promise<EngineInfo[]>;
   /** The latest report of `crucible selfcheck`; rejects with `not_found` while there is none. */
@@ -38,6 +57,8 @@ export interface Client {
 
 /** How much longer than the server's own 60 s a waiting call may take. */
 const WAIT_TIMEOUT_MS = 90_000;
+
+const SCREENINGS = "/api/v1/screenings";
 
 /** Paths of one run. */
 const runPath = (id: string): string => `/api/v1/runs/${encodeURIComponent(id)}`;
@@ -79,6 +100,21 @@ export function createClient(options: ClientOptions): Client {
       }
       return client.getRun(id, callOptions);
     },
+    screen: (body, { signal } = {}) => transport.json({ method: post, path: SCREENINGS, body, signal }, ScreeningReply),
+    listScreenings: (query, { signal } = {}) =>
+      transport.json({ method: get, path: SCREENINGS, query, signal }, ScreeningPage),
+    async *allScreenings(filter, callOptions) {
+      let cursor = filter?.cursor;
+      do {
+        const page = await client.listScreenings({ ...filter, cursor }, callOptions);
+        yield* page.screenings;
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+    },
+    getScreening: (id, { signal } = {}) =>
+      transport.json({ method: get, path: `${SCREENINGS}/${encodeURIComponent(id)}`, signal }, Screening),
+    screeningStatistics: (query, { signal } = {}) =>
+      transport.json({ method: get, path: `${SCREENINGS}/statistics`, query, signal }, ScreeningStatistics),
     listLanguages: async ({ signal } = {}) =>
       (await transport.json({ method: get, path: "/api/v1/languages", signal }, LanguageList)).languages,
     listEngines: async ({ signal } = {}) =>

@@ -10,6 +10,7 @@ import type { Content, JsonSchema, OpenApiDocument, Operation, Parameter, Respon
 
 const TAGS = {
   runs: "Submit programs, follow them, read what they did.",
+  screenings: "What the guard says of prompts and answers, and what it said.",
   platform: "What this host can run, and how well it isolates.",
   operations: "Health, metrics, this description.",
   openai: "Models behind the guard, for clients of the OpenAI API. Errors have its shape.",

@@ -278,6 +278,14 @@ export function memoryDeps(settings: Partial<HttpSettings> = {}) {
     bus,
     catalog: async () => TEST_CATALOG,
     selfcheck: async () => null,
+    screenings: {
+      getScreening: async () => null,
+      listScreenings: async () => ({ screenings: [], nextCursor: null }),
+      statistics: async () => {
+        throw new ApiError("database_unavailable", "there is no database here");
+      },
+    },
+    screen: null,
     queueReady: async () => {},
     metrics,
     log: pino({ level: "silent" }),
