@@ -41,7 +41,8 @@ function limitFindings(): string[] {
 /** Routes of the contract and metrics of the server: the rows of docs/reference/http.md. */
 function httpFindings(): string[] {
   const routes = Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`);
-  const sources = ["apps/server/src/http/metrics.ts", "apps/server/src/gateway/metrics.ts"].map(textOf).join("\n");
+  const places = ["http", "gateway", "gateway/screenings"].map((folder) => `apps/server/src/${folder}/metrics.ts`);
+  const sources = places.map(textOf).join("\n");
   const metrics = [...sources.matchAll(/name: "(crucible_\w+)"/g)].map((match) => match[1] ?? "");
   return differenceFindings(
     "route or metric",
