@@ -1,3 +1,4 @@
+import { expect, it } from "vitest";
 import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createRuncEngine } from "../src/oci/engine.ts";
@@ -10,3 +11,10 @@ const create = async (): Promise<Engine> =>
   createRuncEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8 });
 
 engineContract({ name: "runc", create, promises: { ...PROMISES_ISOLATION, except: QUIET_SIGNALS } });
+
+it("works wherever the tests' packages were installed", async (context) => {
+  await using engine = await create();
+  const { available, reason } = await engine.probe();
+  if (!available && process.env["CI"] !== "true") return context.skip(`runc is not available: ${reason}`);
+  expect(reason).toBeNull();
+});

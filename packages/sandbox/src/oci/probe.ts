@@ -57,9 +57,8 @@ function beltsOf(host: Ready, works: boolean): Belt[] {
       belt("seccomp", true, "gVisor's own filter around itself"),
       belt("no-capabilities", true, "all dropped inside, no_new_privs"),
       belt("rlimits", true, "processor time, file size, open files; each process"),
-      belt("pids", true, "counted by gVisor, which keeps no record of what it refused"),
       ...shared,
-      belt("cgroup-pids", false, "holds gVisor's own threads, not the program's processes one by one"),
+      belt("cgroup-pids", true, `gVisor's own group for the program's processes${pids ? `; around it ${detail}` : ""}`),
       belt(
         "uid-per-slot",
         false,
