@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createGuard, loadPolicy } from "@crucible/guard";
 import { LANGUAGES } from "@crucible/sandbox";
 import { ensureBootstrapKey } from "./bootstrap-key.ts";
@@ -189,6 +189,9 @@ async function openGateway(
   const guard = undo.use(
     await createGuard({
       ...(policy === undefined ? {} : { policy }),
+      // Where `crucible models` keeps what a policy names, and what its relative paths start from.
+      dataDir: config.dataDir,
+      ...(config.guardPolicy === undefined ? {} : { baseDir: dirname(config.guardPolicy) }),
       onEvent: (event) => log.warn(event, "a stage of the guard changed"),
     }),
   );

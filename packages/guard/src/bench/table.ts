@@ -34,9 +34,10 @@ export function benchTable(bench: GuardBench): string {
   const row = (name: string, { p50Ms, p99Ms }: { p50Ms: number; p99Ms: number }, rate: string): string =>
     `| ${name.padEnd(30)} | ${us(p50Ms)} | ${us(p99Ms)} | ${rate.padStart(10)} |`;
   const lines = [
-    `${prompts} prompts, 5% attacks, median ${medianLength} characters, one after the other, no cache`,
+    `${prompts} prompts, 5% attacks, median ${medianLength} characters, one after the other, no cache;`,
+    "latencies are elapsed time, rates are per second of processor time",
     "",
-    "| what                           |     p50 |     p99 |   a second |",
+    "| what                           |     p50 |     p99 | per core s |",
     "| ------------------------------ | ------: | ------: | ---------: |",
     row("Bayes", bayes, bayes.perSecond.toFixed(0)),
   ];
