@@ -17,9 +17,6 @@ import { createSpares } from "./spares.ts";
 import type { SpareClass } from "./spares.ts";
 import { findTools, NAME, wasmLanguages } from "./tools.ts";
 
-const MiB = 1024 * 1024;
-/** What the runtime takes to run anything at all (measured, an empty program): on top of what it held before. */
-const OWN_MEMORY_BYTES: Readonly<Record<Runtime, number>> = { javascript: 16 * MiB, python: 64 * MiB };
 /** Loading counts too where only RLIMIT_CPU holds. */
 const OWN_CPU_SECONDS: Readonly<Record<Runtime, number>> = { javascript: 2, python: 15 };
 /** V8's, Tokio's and the compilers' threads (measured: 12 on two cores, more on more). */
@@ -50,10 +47,14 @@ export function createWasmEngine(options: WasmOptions): Engine {
     });
     const runtime: Runtime = plan.language.name === "python" ? "python" : "javascript";
     const wanted = spareClass(ready, runtime, plan);
-    const started = await spares.take(wanted);
-    if ("failure" in started) return notRun(outcomeFrame(), "sandbox_failed", started.failure);
+    const started = await spares.take(wanted, runOptions.signal);
+    if ("failure" in started) {
+      return runOptions.signal?.aborted === true
+        ? notRun(outcomeFrame(), "cancelled", "cancelled before it started")
+        : notRun(outcomeFrame(), "sandbox_failed", started.failure);
+    }
     try {
-      return await runProgram(started, runtime, plan, runOptions, outcomeFrame());
+      return await runProgram(started, plan, runOptions, outcomeFrame());
     } finally {
       await started.close();
       if (runtime === "python" && !ready.python.hasSnapshot) {
@@ -117,12 +118,13 @@ function spareClass(host: Ready, runtime: Runtime, { limits }: RunPlan): SpareCl
   const commandLimits = { ...own, cpuSeconds: own.cpuSeconds + OWN_CPU_SECONDS[runtime] };
   return {
     key: `${runtime} ${commandLimits.memoryBytes} ${commandLimits.cpuSeconds}`,
-    start: () =>
+    start: (signal) =>
       startIsolate(
         host,
         runtime,
         commandLimits,
         runtime === "python" ? (stdin) => host.python.preload(stdin) : () => Promise.resolve(),
+        signal,
       ),
   };
 }
@@ -130,7 +132,6 @@ function spareClass(host: Ready, runtime: Runtime, { limits }: RunPlan): SpareCl
 /** Hands the program over and watches it to its end. */
 async function runProgram(
   isolate: Isolate,
-  runtime: Runtime,
   plan: RunPlan,
   runOptions: RunOptions,
   outcomeFrame: OutcomeFrame,
@@ -150,7 +151,7 @@ async function runProgram(
       stdout: child.stream(1),
       stderr: child.stream(2),
       compileOutput: null,
-      group: fromNowOn(isolate.group, OWN_MEMORY_BYTES[runtime]),
+      group: fromNowOn(isolate.group),
       ownProcesses: OWN_THREADS,
       kill: isolate.kill,
       ended,

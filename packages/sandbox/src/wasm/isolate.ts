@@ -67,12 +67,13 @@ export async function spawnIsolate(host: Ready, runtime: Runtime, limits: Comman
   }
 }
 
-/** Starts a process and waits until it could take a program. */
+/** Starts a process and waits until it could take a program; ends it at once when that is cancelled or the engine closes. */
 export async function startIsolate(
   host: Ready,
   runtime: Runtime,
   limits: CommandLimits,
   preload: (stdin: Duplex) => Promise<void>,
+  cancelled?: AbortSignal,
 ): Promise<Isolate | IsolateFailure> {
   let isolate: Isolate;
   try {
@@ -80,7 +81,7 @@ export async function startIsolate(
   } catch (error) {
     return { failure: (error as Error).message };
   }
-  const { signal } = host.closing;
+  const signal = cancelled === undefined ? host.closing.signal : AbortSignal.any([host.closing.signal, cancelled]);
   signal.addEventListener("abort", isolate.kill);
   if (signal.aborted) isolate.kill();
   const [missing] = await Promise.all([awaitReady(isolate.child), preload(isolate.child.stream(0))]);
@@ -120,20 +121,19 @@ async function message(child: Child): Promise<string> {
   return text === "" ? "" : `: ${text}`;
 }
 
-/**
- * The same group, counted from now on: loading the interpreter is not the program's affair, nor is what the
- * interpreter needs to run anything at all.
- * @param ownBytes of the latter.
- */
-export function fromNowOn(group: RunGroup, ownBytes: number): RunGroup {
+/** What the runtime takes to run anything at all, bytes: an empty program grew it by 0 to 2 MiB. */
+const OWN_GROWTH_BYTES = 4 * 1024 * 1024;
+
+/** The same group, counted from now on: loading the interpreter is not the program's affair. */
+export function fromNowOn(group: RunGroup): RunGroup {
   group.resetPeak();
   const before = group.usage();
-  const own = (before.peakMemoryBytes ?? 0) + ownBytes;
+  const loadedBytes = before.peakMemoryBytes ?? 0;
   const cpuSince = (cpuMs: number | null): number | null =>
     cpuMs === null ? null : Math.max(0, cpuMs - (before.cpuMs ?? 0));
   return {
     ...group,
-    limit: (limits) => group.limit({ ...limits, memoryBytes: limits.memoryBytes + own }),
+    limit: (limits) => group.limit({ ...limits, memoryBytes: limits.memoryBytes + loadedBytes + OWN_GROWTH_BYTES }),
     cpuMs: () => cpuSince(group.cpuMs()),
     usage: (): GroupUsage => {
       const usage = group.usage();
@@ -141,7 +141,7 @@ export function fromNowOn(group: RunGroup, ownBytes: number): RunGroup {
       return {
         ...usage,
         cpuMs: cpuSince(usage.cpuMs),
-        peakMemoryBytes: peak === null ? null : Math.max(0, peak - own),
+        peakMemoryBytes: peak === null ? null : Math.max(0, peak - loadedBytes),
       };
     },
   };

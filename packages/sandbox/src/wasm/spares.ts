@@ -3,17 +3,25 @@ import type { Isolate, IsolateFailure } from "./isolate.ts";
 /** What a spare process is good for: two runs of the same class can have the same process. */
 export interface SpareClass {
   readonly key: string;
-  start(): Promise<Isolate | IsolateFailure>;
+  /** @param signal ends the process, should it not be wanted any more. */
+  start(signal?: AbortSignal): Promise<Isolate | IsolateFailure>;
 }
 
 /** Started processes, each used once. */
 export interface Spares {
   /** A waiting process of this class, or a new one. */
-  take(wanted: SpareClass): Promise<Isolate | IsolateFailure>;
+  take(wanted: SpareClass, signal?: AbortSignal): Promise<Isolate | IsolateFailure>;
   /** Starts one for the next run of this class, in the background. */
   refill(wanted: SpareClass): void;
   close(): Promise<void>;
 }
+
+/** Null once the signal is aborted; never, without one. */
+const aborted = (signal: AbortSignal | undefined): Promise<null> =>
+  new Promise((resolve) => {
+    if (signal?.aborted === true) resolve(null);
+    signal?.addEventListener("abort", () => resolve(null), { once: true });
+  });
 
 /** @param max waiting at the same time over all classes; the class that was asked for longest ago goes first. */
 export function createSpares(max: number): Spares {
@@ -37,16 +45,20 @@ export function createSpares(max: number): Spares {
     }
   };
   return {
-    take: async (wanted) => {
+    take: async (wanted, signal) => {
       for (;;) {
         const index = waiting.findIndex(({ key }) => key === wanted.key);
         const [found] = index === -1 ? [] : waiting.splice(index, 1);
         if (found === undefined) {
           const coming = starting.get(wanted.key);
-          if (coming === undefined || coming.isClaimed) return await wanted.start();
+          if (coming === undefined || coming.isClaimed) return await wanted.start(signal);
           coming.isClaimed = true;
-          const isolate = await coming.started;
-          return "failure" in isolate ? await wanted.start() : isolate;
+          const isolate = await Promise.race([coming.started, aborted(signal)]);
+          if (isolate === null) {
+            coming.isClaimed = false;
+            return { failure: "cancelled" };
+          }
+          return "failure" in isolate ? await wanted.start(signal) : isolate;
         }
         // It may have been ended from outside while it waited.
         if (!found.isolate.child.hasEnded) return found.isolate;
