@@ -18,8 +18,12 @@ const INVISIBLE =
   /\u00ad|\u034f|[\u115f\u1160]|[\u17b4\u17b5]|[\u180b-\u180f]|[\u200b-\u200d]|[\u2060-\u2064\u206a-\u206f]|\u3164|[\ufe00-\ufe0f]|\ufeff|\uffa0|[\ufff9-\ufffb]|[\u{e0100}-\u{e01ef}]|[\u{1d173}-\u{1d17a}]/gu;
 const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const BIDI_FORCED = /[\u202a-\u202e\u2066-\u2069]/g;
-/** Flags of parts of countries are a black flag and tags; those are no hiding place. */
-const FLAG = /\u{1f3f4}[\u{e0020}-\u{e007f}]+/gu;
+/**
+ * The three flags that are a black flag and tags (Unicode's RGI_Emoji_Tag_Sequence): England, Scotland, Wales. Only
+ * these: any other row of tags after a flag would be a hiding place.
+ */
+const FLAG =
+  /\u{1f3f4}\u{e0067}\u{e0062}(?:\u{e0065}\u{e006e}\u{e0067}|\u{e0073}\u{e0063}\u{e0074}|\u{e0077}\u{e006c}\u{e0073})\u{e007f}/gu;
 const TAG = /[\u{e0000}-\u{e007f}]/gu;
 
 function matches(text: string, pattern: RegExp): number {

@@ -40,8 +40,10 @@ function leetWord(token: string): string | null {
   if (signs === 0 || letters < 2 || signs > letters * 2 || letters > signs * 12) return null;
   const inner = /[a-z][^a-z]{1,3}[a-z]/.test(core);
   const leading = /^[^a-z]{1,2}[a-z]{3}/.test(core);
-  // 3 digits in a row are a number; a lone leading digit before a unit is one, too.
-  if (/\d{3}/.test(core) || !(inner || leading)) return null;
+  // 3 digits in a row are a number, unless other signs make up the rest of the word; a lone leading digit before a
+  // unit is one, too.
+  if (/\d{4}/.test(core) || !(inner || leading)) return null;
+  if (/\d{3}/.test(core) && (core.match(/[^a-z]+/g) ?? []).length < 3) return null;
   let word = "";
   for (const char of core) word += LEET[char] ?? char;
   return word + token.slice(core.length);
