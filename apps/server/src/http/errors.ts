@@ -166,7 +166,8 @@ export function handleErrors(app: FastifyInstance): void {
   const allowFor = createAllowFinder(app);
   app.setErrorHandler(async (error, request, reply) => {
     const known = toApiError(error);
-    if (known.code !== "payload_too_large") return sendError(known, request, reply);
+    // One that a route threw came after all of the body, and has its own words.
+    if (known.code !== "payload_too_large" || error instanceof ApiError) return sendError(known, request, reply);
     await swallow(request.raw);
     const most = `the body must be at most ${request.routeOptions.bodyLimit} bytes`;
     return sendError(new ApiError("payload_too_large", most, { cause: error }), request, reply);
