@@ -79,7 +79,7 @@ export const Screening = z
   .object({
     ...ScreeningSummary.shape,
     text: z.string().nullable().meta({
-      description: "The first 65536 code units; null unless the policy says `storeText`.",
+      description: "The first 65536 code units; null unless the policy says `storeText`, and where a secret was found.",
     }),
     evidence: z.array(ScreeningEvidence),
     failures: z.array(ScreeningFailure),

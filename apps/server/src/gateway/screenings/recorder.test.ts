@@ -106,6 +106,16 @@ describe("the record of screenings", () => {
     }
   });
 
+  it("keeps no answer in which a secret was found, whatever the policy says", async () => {
+    const { store, recorder } = open({}, true);
+    const finding = { check: "secrets", kind: "jwt", action: "redact", path: "choices[0].content", via: [] };
+    const findings = [{ ...finding, start: 0, length: 9 }];
+    await recorder.record(screening(recorder, { direction: "output", text: "the token", findings }));
+    await recorder.close();
+    expect(JSON.stringify(store.rows)).not.toContain("the token");
+    expect(store.rows[0]?.detail).toContain("jwt");
+  });
+
   it("hashes with the key, so that a short prompt cannot be found by trying without it", () => {
     expect(createHashText("key")("hello")).toBe(createHashText("key")("hello"));
     expect(createHashText("key")("hello")).not.toBe(createHashText("other key")("hello"));

@@ -44,9 +44,14 @@ export function rowOf(screening: NewScreening, createdAt: Date, hash: HashText, 
     request_id: nameOf(screening.requestId),
     text_hash: hash(text),
     text_length: text.length,
-    text: storeText ? JSON.stringify(text.slice(0, MAX_TEXT)) : null,
+    text: storeText && !holdsSecret(findings) ? JSON.stringify(text.slice(0, MAX_TEXT)) : null,
     detail: JSON.stringify(detail),
   };
+}
+
+/** What was kept from the client must not lie in the record instead. */
+function holdsSecret(findings: NewScreening["findings"]): boolean {
+  return findings.some(({ check }) => check === "secrets" || check === "canary");
 }
 
 /** Short, and without what a database refuses in text. */
