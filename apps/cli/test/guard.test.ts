@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -52,6 +52,55 @@ describe("crucible guard screen", () => {
     const { code, stderr } = await guard(["screen", "x", "--model", "bad.bin"]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/bad\.bin: not a model: only \d+ bytes/);
+  });
+});
+
+describe("the stages that guard commands ask", () => {
+  it("are the Bayes filter alone when told so, with the thresholds it has by itself", async () => {
+    const { stdout } = await guard(["screen", "--bayes-only", "--json", ATTACK]);
+    const { models, thresholds } = JSON.parse(stdout) as { models: object; thresholds: { blockFrom: number } };
+    expect(Object.keys(models)).toEqual(["bayes"]);
+    expect(thresholds.blockFrom).toBeLessThan(0.6);
+  });
+
+  it("cannot be chosen in two ways at once", async () => {
+    for (const [options, said] of [
+      [["--policy", "p.yaml", "--bayes-only"], "--policy and the choice of stages at once"],
+      [["--transformer", "./m", "--bayes-only"], "--transformer without the default policy"],
+    ] as const) {
+      expect(await guard(["screen", ...options, "x"])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(said),
+      });
+    }
+  });
+
+  it("are not asked when a model cannot be used: the file and the reason are told", async () => {
+    await mkdir(join(folder, "broken"), { recursive: true });
+    await writeFile(join(folder, "broken", "config.json"), "{");
+    for (const [model, said] of [
+      ["./broken", "config.json: is no JSON"],
+      ["org/absent", "org/absent is not installed"],
+    ] as const) {
+      const { code, stderr } = await guard(["screen", "--policy", "-x", "y"]).then(async () => {
+        const stages = `[{name: transformer, allowBelow: 0, blockAtOrAbove: 1, model: ${model}}]`;
+        await writeFile(join(folder, "with.yaml"), `version: 1\nstages: ${stages}\n`);
+        return await guard(["screen", "--policy", "with.yaml", "x"]);
+      });
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(said) });
+    }
+  });
+});
+
+describe("crucible guard bench", () => {
+  it("measures the stages as table and JSON", async () => {
+    const { code, stdout, stderr } = await guard(["bench", "--bayes-only", "--quiet"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/\| Bayes +\| +\d+ us \|/);
+    expect(stdout).toMatch(/^(NOT REACHED|reached): Bayes, screenings a second/m);
+    const json = await guard(["bench", "--bayes-only", "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ prompts: 2_000, cascade: null, transformer: null });
+    expect(json.stderr).toMatch(/11\/11 {2}100%/);
   });
 });
 
