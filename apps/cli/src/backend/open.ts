@@ -22,11 +22,16 @@ export async function openBackend(choice: BackendChoice, io: Io): Promise<Backen
     const { openLocal } = await import("./local.ts");
     return await openLocal(io.env, choice.program);
   }
+  const base = addressOf(named);
+  const { openRemote } = await import("./remote.ts");
+  return openRemote({ url: base, apiKey: await findKey(base, choice.keyFile, io) });
+}
+
+/** The address of a server as it was named, without slashes at its end. @throws CliProblem */
+export function addressOf(named: string): string {
   const url = URL.canParse(named) ? new URL(named) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol)) {
     throw new CliProblem(`${JSON.stringify(named)} is no web address`, "give one such as http://127.0.0.1:4180");
   }
-  const base = url.href.replace(/\/+$/, "");
-  const { openRemote } = await import("./remote.ts");
-  return openRemote({ url: base, apiKey: await findKey(base, choice.keyFile, io) });
+  return url.href.replace(/\/+$/, "");
 }

@@ -97,7 +97,8 @@ async function cancelled(client: Client, id: string): Promise<Run> {
   }
 }
 
-function explain(error: ClientError, url: string): CliProblem {
+/** A client's error as a problem with its next step. */
+export function explain(error: ClientError, url: string): CliProblem {
   const cause = { cause: error };
   switch (error.code) {
     case "unreachable":

@@ -1,8 +1,10 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { ScreeningDecision, ScreeningDirection } from "@crucible/contract";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Io } from "../../io.ts";
 import type { BenchOptions } from "./bench.ts";
 import type { EvalOptions } from "./eval.ts";
 import type { ScreenOptions } from "./screen.ts";
+import type { ScreeningsOptions } from "./screenings.ts";
 import type { TrainOptions } from "./train.ts";
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value];
@@ -90,6 +92,24 @@ export function addGuardCommands(program: Command, io: Io, done: (exitCode: numb
     .action(async (options: BenchOptions) => {
       const { benchCommand } = await import("./bench.ts");
       done(await benchCommand(io, options));
+    });
+
+  guard
+    .command("screenings")
+    .description("list what a server has screened, newest first, or show one screening with its evidence")
+    .argument("[id]", "scr_…; default: list")
+    .option("--url <url>", "the server; default: CRUCIBLE_URL")
+    .option("--key-file <path>", "file with the API key; default: CRUCIBLE_API_KEY, or a local server's own key")
+    .addOption(new Option("--decision <decision>", "only these").choices(ScreeningDecision.options))
+    .addOption(new Option("--direction <direction>", "only these").choices(ScreeningDirection.options))
+    .option("--min-score <probability>", "only from this score on", share)
+    .option("--since <time>", "only from this time on, such as 2026-01-31T12:00:00Z")
+    .option("--limit <count>", "how many, at most 200", count, 20)
+    .option("--json", "as JSON, one line each")
+    .addHelpText("after", "\nExample:\n  crucible guard screenings --decision block")
+    .action(async (id: string | undefined, options: ScreeningsOptions) => {
+      const { screeningsCommand } = await import("./screenings.ts");
+      done(await screeningsCommand(io, id, options));
     });
 
   // Subcommands do not inherit these.
