@@ -196,6 +196,22 @@ describe("crucible guard train and eval", () => {
       attacks: 40,
     });
     expect(await readFile(join(folder, "r.html"), "utf8")).toContain("<svg");
+
+    await guard([
+      "eval",
+      "--block-from",
+      "0",
+      "--mistakes",
+      "0",
+      "--data",
+      "a.jsonl",
+      "--html",
+      "q.html",
+      "--json",
+      "q.json",
+    ]);
+    expect(await readFile(join(folder, "q.html"), "utf8")).toContain("<p>60, not listed.</p>");
+    expect(JSON.parse(await readFile(join(folder, "q.json"), "utf8"))).toMatchObject({ falsePositives: [] });
   });
 
   it("names bad lines, measures the rest and ends with exit code 2", async () => {

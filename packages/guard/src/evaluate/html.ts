@@ -55,8 +55,8 @@ export function reportHtml(report: Report, alone?: Report): string {
 <h2>By source</h2>${sources(report.sources)}
 ${stagesOf(report, alone)}
 ${report.apart.length === 0 ? "" : `<h2>Counted apart</h2>${sources(report.apart)}`}
-<h2>False positives</h2>${mistakes(report.falsePositives)}
-<h2>False negatives</h2>${mistakes(report.falseNegatives)}
+<h2>False positives</h2>${mistakes(report.falsePositives, atBlock.falsePositives)}
+<h2>False negatives</h2>${mistakes(report.falseNegatives, atBlock.falseNegatives)}
 </body></html>
 `;
 }
@@ -90,8 +90,8 @@ function sources(lines: readonly SourceLine[]): string {
   return `<table><tr><th>source</th><th>attacks</th><th>blocked</th><th>others</th><th>blocked</th><th>undecided</th></tr>${rows.join("")}</table>`;
 }
 
-function mistakes(list: readonly Mistake[]): string {
-  if (list.length === 0) return "<p>None.</p>";
+function mistakes(list: readonly Mistake[], all: number): string {
+  if (list.length === 0) return all === 0 ? "<p>None.</p>" : `<p>${all}, not listed.</p>`;
   return list
     .map(({ text, source, score, stage, evidence }) => {
       const shown = text.length > 600 ? `${text.slice(0, 600)} …` : text;

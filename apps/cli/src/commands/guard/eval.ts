@@ -27,6 +27,7 @@ export interface EvalOptions extends PolicyOptions {
   readonly json?: string;
   readonly scores?: string;
   readonly html?: string;
+  readonly mistakes?: number;
   readonly seed?: number;
   readonly quiet?: boolean;
 }
@@ -67,17 +68,19 @@ async function measure(io: Io, options: EvalOptions, rows: readonly Row[], { pol
     stages.map(({ stage }) => stage),
     now,
   );
-  const seed = options.seed ?? 1;
-  return await evaluateJudge(rows, judge, { seed, onRow: () => progress.step(false) }).catch((cause: unknown) => {
-    if (cause instanceof StageError) {
-      throw new CliProblem(cause.message, "a report without these rows would be too good; mend the stage", {
-        exitCode: 4,
-        cause,
-      });
-    }
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new CliProblem(cause.message, "label attacks 1 and all other texts 0", { cause });
-  });
+  const { seed = 1, mistakes = 25 } = options;
+  return await evaluateJudge(rows, judge, { seed, mistakes, onRow: () => progress.step(false) }).catch(
+    (cause: unknown) => {
+      if (cause instanceof StageError) {
+        throw new CliProblem(cause.message, "a report without these rows would be too good; mend the stage", {
+          exitCode: 4,
+          cause,
+        });
+      }
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new CliProblem(cause.message, "label attacks 1 and all other texts 0", { cause });
+    },
+  );
 }
 
 /** The Bayes stage with the thresholds it has by itself, on the model that the cascade uses. */

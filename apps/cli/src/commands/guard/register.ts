@@ -74,6 +74,7 @@ export function addGuardCommands(program: Command, io: Io, done: (exitCode: numb
     .option("--json <path>", "write the report as JSON")
     .option("--scores <path>", "write one line of JSON per row: label, score, decision, stage, probability")
     .option("--html <path>", "write the report as one page with plots")
+    .option("--mistakes <count>", "wrongly judged texts to list of each kind in --json and --html", count, 25)
     .option("--seed <number>", "decides the resamples for the intervals", count, 1)
     .option("--quiet", "no progress")
     .addHelpText(
