@@ -11,14 +11,15 @@ export interface OwnCrucible extends AsyncDisposable {
   readonly apiKey: string;
 }
 
-const MAIN = join(import.meta.dirname, "..", "apps", "cli", "src", "main.ts");
+/** The command, for those that start it themselves. */
+export const MAIN = join(import.meta.dirname, "..", "apps", "cli", "src", "main.ts");
 
-/** Starts `crucible serve` as a child process; it is stopped, and its data removed, when disposed. */
-export async function startCrucible(): Promise<OwnCrucible> {
+/** Starts `crucible serve` as a child process, with these settings; it is stopped, and its data removed, when disposed. */
+export async function startCrucible(settings: Readonly<Record<string, string>> = {}): Promise<OwnCrucible> {
   const dataDir = await mkdtemp(join(tmpdir(), "crucible-example-"));
   const { CRUCIBLE_API_KEY: _, ...env } = process.env;
   const child = spawn(process.execPath, [MAIN, "serve", "--json", "--port", "0", "--data-dir", dataDir], {
-    env: { ...env, CRUCIBLE_LOG_LEVEL: env["CRUCIBLE_LOG_LEVEL"] ?? "warn" },
+    env: { ...env, CRUCIBLE_LOG_LEVEL: env["CRUCIBLE_LOG_LEVEL"] ?? "warn", ...settings },
     stdio: ["ignore", "pipe", "inherit"],
     // Its own process group: Ctrl-C on a terminal reaches the example alone, which then stops it.
     detached: true,

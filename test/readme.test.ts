@@ -42,7 +42,7 @@ const pattern = (output: string): RegExp =>
   );
 
 const pages = await Promise.all(
-  ["README.md", "docs/tutorial/first-run.md"].map(async (page) => {
+  ["README.md", "docs/tutorial/first-run.md", "docs/tutorial/guard-in-five-minutes.md"].map(async (page) => {
     const examples = examplesIn(await readFile(join(ROOT, page), "utf8"));
     return { page, examples };
   }),
