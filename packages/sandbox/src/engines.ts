@@ -14,17 +14,21 @@ export interface EnginesOptions extends EngineOptions {
   readonly allowUnsafe: boolean;
   /** The operator's CRUCIBLE_FORK_PYTHON: see `BubblewrapOptions.warm`. */
   readonly warm?: boolean;
+  /** The operator's CRUCIBLE_OCI_ROOTFS: see `OciOptions.rootfs`. */
+  readonly ociRootfs?: string | undefined;
 }
 
 /** Every engine there is, strongest last. Which of them work here is for `probe()` to say. */
 export function createEngines(options: EnginesOptions): Engine[] {
+  const { ociRootfs } = options;
+  const oci = { ...options, ...(ociRootfs === undefined ? {} : { rootfs: ociRootfs }) };
   return [
     createSubprocessEngine(options),
     createWasmEngine(options),
     createBubblewrapEngine(options),
-    createRuncEngine(options),
-    createCrunEngine(options),
-    createGvisorEngine(options),
+    createRuncEngine(oci),
+    createCrunEngine(oci),
+    createGvisorEngine(oci),
   ];
 }
 

@@ -47,6 +47,7 @@ export async function openLocal(
     bounds,
     slots,
     allowUnsafe: policy.allowUnsafe,
+    ociRootfs: env["CRUCIBLE_OCI_ROOTFS"] || undefined,
     network: { allow: policy.networkAllow },
   });
   refuseMissing(program, [...languages, ...engines.flatMap((engine) => engine.languages ?? [])]);

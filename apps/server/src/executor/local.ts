@@ -16,6 +16,7 @@ import type { Executor } from "./types.ts";
 export interface LocalExecutorSettings {
   readonly allowUnsafe: boolean;
   readonly forkPython: boolean;
+  readonly ociRootfs: string | undefined;
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
   readonly concurrency: number;
@@ -29,9 +30,17 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
   const [languages, { removed }] = await Promise.all([detectLanguages(), sweepLeftovers()]);
   if (removed.length > 0) log.warn({ removed }, "removed what a killed process had left");
   const bounds = { min: MIN_LIMITS, max: { ...MAX_LIMITS, ...settings.maxLimits } as Limits };
-  const { allowUnsafe, forkPython, engine, minIsolation, concurrency, networkAllow } = settings;
+  const { allowUnsafe, forkPython, ociRootfs, engine, minIsolation, concurrency, networkAllow } = settings;
   const network = { allow: networkAllow };
-  const engines = createEngines({ languages, bounds, slots: concurrency, allowUnsafe, warm: forkPython, network });
+  const engines = createEngines({
+    languages,
+    bounds,
+    slots: concurrency,
+    allowUnsafe,
+    warm: forkPython,
+    ociRootfs,
+    network,
+  });
   const policy = { engine, minIsolation, allowUnsafe };
   return createInProcessExecutor({ engines, languages, bounds, networkAllow, policy, prove: createProof(log), log });
 }

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { withSeen } from "../behaviour/judge.ts";
+import { watchRoutes } from "../behaviour/unroutable.ts";
 import { INSIDE } from "../bubblewrap/layout.ts";
 import { readMessage } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
@@ -22,6 +24,9 @@ import type { OciRuntime } from "./runtimes.ts";
 import { BECOME_USER, boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScript } from "./script.ts";
 import { startContainer } from "./start.ts";
 import type { ContainerOptions } from "./start.ts";
+
+/** What the decoy file takes on the tmpfs. */
+const DECOY_BYTES = 4096;
 
 /** Threads of gVisor's own beside those that stand for the program's: 30 at rest, a few more under load. */
 const OWN_KERNEL_THREADS = 96;
@@ -57,15 +62,15 @@ function containerOptions(
   const usesNode = [...commands.run, ...(commands.compile ?? [])].includes(OCI_INSIDE.node);
   const diskBytes = Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0);
   const bundle = writeBundle(host, {
-    rootfs: host.rootfs.dir,
+    rootfs: host.system.rootfs.dir,
     args: [
       ...(hasOwnKernel ? [] : DIE_WITH_RUNTIME),
       ...[OCI_INSIDE.shell, "-c", launcher, "sh", ...asUser, ...commands.run],
     ],
-    env: plan.language.definition.env ?? {},
-    boxBytes: diskBytes + givenBytes(plan),
+    env: { ...plan.language.definition.env, ...plan.decoy.env },
+    boxBytes: diskBytes + givenBytes(plan) + DECOY_BYTES,
     diskBytes,
-    systemMounts: [...host.rootfs.mounts, ...(usesNode ? [bindMount(host.nodePath, OCI_INSIDE.node)] : [])],
+    systemMounts: [...host.system.rootfs.mounts, ...(usesNode ? [bindMount(host.nodePath, OCI_INSIDE.node)] : [])],
     ids: idsOf(slot),
     seccomp: host.seccomp,
     hasOwnKernel,
@@ -84,6 +89,9 @@ function containerOptions(
   };
 }
 
+/** Our own Node is mounted wherever it is needed. */
+const isInside = ({ system }: Ready, path: string): boolean => path === process.execPath || system.has(path);
+
 function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
   const { name, isolation } = runtime;
   let runNumber = 0;
@@ -95,6 +103,8 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     startedAt: number,
   ): Promise<RunOutcome> => {
     const frame = () => ({ engine: name, isolation, plan, setupMs: performance.now() - startedAt });
+    const absent = Object.values(plan.language.toolPaths).find((path) => !isInside(host, path));
+    if (absent !== undefined) return notRun(frame(), "sandbox_failed", `the root file system has no ${absent}`);
     runNumber += 1;
     let group: RunGroup | null;
     try {
@@ -111,17 +121,19 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
         return notRun(frame(), "sandbox_failed", started.failure);
       }
       const setup = frame();
+      // gVisor's programs have no route out that the host's kernel would count.
+      using routes = runtime.hasOwnKernel ? null : watchRoutes(started.innerPid);
       const steps = {
         compileLimits: plan.compileLimits,
         runLimits: plan.limits,
         // gVisor keeps the program's memory in one file, which counts as one of the tmpfs.
-        givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan),
+        givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan) + DECOY_BYTES,
       };
       try {
         const supervised = await supervise(started.sandbox, steps, runOptions);
         const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
         const said = isBroken ? await messageOf(supervised.run?.stderr, started.sandbox.stderr) : "";
-        return outcomeOf(setup, supervised, said);
+        return withSeen(outcomeOf(setup, supervised, said), routes?.seen() ?? []);
       } finally {
         started.sandbox.kill();
         await started.sandbox.ended;

@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { release } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { reachableNode } from "../bubblewrap/node-binary.ts";
 import { spareProcesses } from "../bubblewrap/spare-processes.ts";
 import { slotUid } from "../bubblewrap/uids.ts";
@@ -8,28 +8,30 @@ import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import type { ScriptOptions } from "../launcher/script.ts";
-import { probeShell } from "../launcher/shell.ts";
 import { createSlotPipes } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { inheritedDescriptors } from "../process/inherited.ts";
 import { instanceName } from "../process/instance.ts";
-import { openScratch, scratchPlaces } from "../process/scratch.ts";
-import { runTool } from "../process/spawn.ts";
 import type { EngineOptions } from "../run/engine-shell.ts";
 import { seccompArch } from "../seccomp/compile.ts";
 import { ociSeccomp } from "../seccomp/oci.ts";
 import { DEFAULT_POLICY } from "../seccomp/policy.ts";
 import type { SeccompPolicy } from "../seccomp/types.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
-import { OCI_INSIDE, writeHostRootfs } from "./rootfs.ts";
-import type { Rootfs } from "./rootfs.ts";
 import { findOciTool } from "./runtimes.ts";
 import type { OciRuntime, OciTool } from "./runtimes.ts";
 import { enterOwnKernelStep } from "./script.ts";
+import { openWorkplace, prepareSystem } from "./system.ts";
+import type { System } from "./system.ts";
 
 export interface OciOptions extends EngineOptions {
   /** Default: the runtime's program in the system directories. */
   readonly runtimePath?: string;
+  /**
+   * A directory with a Linux system in it, or an OCI image layout, for programs to see instead of the host's system
+   * directories. Languages are looked for on the host; what the system lacks of one cannot be run.
+   */
+  readonly rootfs?: string;
 }
 
 /** Everything that is made once, at the first probe. */
@@ -40,7 +42,7 @@ export interface Ready {
   readonly workDir: string;
   /** Part of every container's name, unique on this host. */
   readonly instance: string;
-  readonly rootfs: Rootfs;
+  readonly system: System;
   readonly seccomp: OciSeccomp;
   readonly inherited: readonly number[];
   readonly cgroups: CgroupHost;
@@ -60,35 +62,6 @@ const OWN_KERNEL_POLICY: SeccompPolicy = {
   calls: new Map([...DEFAULT_POLICY.calls, ["mount", "allow"], ["clone3", "allow"]]),
 };
 
-/** Tools of the host, and of the root file system where that is the host's. */
-const NEEDED_TOOLS = ["/usr/bin/setpriv", "/usr/bin/head", "/usr/bin/tar", "/usr/bin/mount", "/usr/bin/mkdir"];
-
-function exists(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A root on the first file system that lets the launcher in it start. */
-async function scratchWithRootfs(runtime: OciRuntime, stack: DisposableStack) {
-  const places = scratchPlaces();
-  for (const place of places) {
-    const scratch = openScratch(place);
-    const rootfs = writeHostRootfs(join(scratch.dir, "rootfs"), runtime.hasOwnKernel);
-    const launcher = join(rootfs.dir, basename(OCI_INSIDE.dir), basename(OCI_INSIDE.shell));
-    if ((await runTool(launcher, ["-c", ":"], 5_000)).ok) return { dir: stack.use(scratch).dir, rootfs };
-    scratch[Symbol.dispose]();
-  }
-  throw new EngineUnavailableError(
-    runtime.name,
-    `no directory for the launcher that all users can reach and programs can be started in (tried ${places.join(", ")})`,
-    "set TMPDIR to such a directory",
-  );
-}
-
 /** @throws EngineUnavailableError when the runtime or something that it needs is missing. */
 export async function makeReady(runtime: OciRuntime, options: OciOptions): Promise<Ready> {
   const { name } = runtime;
@@ -103,17 +76,10 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
       `${found.tool.path} gives programs a user that is nobody's only when it is started by root`,
       "run the server as root, or use bubblewrap",
     );
-  const missing = NEEDED_TOOLS.filter((tool) => !exists(tool));
-  if (missing.length > 0)
-    throw new EngineUnavailableError(
-      name,
-      `not found: ${missing.join(", ")}`,
-      "apt-get install util-linux tar coreutils",
-    );
-  const shell = await probeShell();
   using stack = new DisposableStack();
   const cgroups = stack.use(openCgroups());
-  const { dir, rootfs } = await scratchWithRootfs(runtime, stack);
+  const { dir } = stack.use(await openWorkplace(name));
+  const system = await prepareSystem(name, join(dir, "rootfs"), options.rootfs, runtime.hasOwnKernel);
   const workDir = join(dir, "work");
   for (const path of [workDir, join(workDir, "state")]) mkdirSync(path, { mode: 0o700 });
   const pipeDir = join(dir, "pipes");
@@ -131,15 +97,16 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
     tool: found.tool,
     workDir,
     instance: instanceName(),
-    rootfs,
+    system,
     seccomp: ociSeccomp(arch, runtime.hasOwnKernel ? OWN_KERNEL_POLICY : DEFAULT_POLICY),
     inherited: inheritedDescriptors(),
     cgroups,
     pipes,
     probePipes: pipes.at(-1) as SlotPipes,
     script: {
-      ...shell,
+      ...system.shell,
       spareProcesses: runtime.hasOwnKernel ? null : rlimited,
+      seesOnlyInside: true,
       limitData: !cgroups.belts.memory,
       ...(runtime.hasOwnKernel ? { enterStep: enterOwnKernelStep } : {}),
     },

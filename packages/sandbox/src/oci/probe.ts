@@ -14,12 +14,12 @@ async function trial(host: Ready, bounds: LimitBounds): Promise<string | null> {
     "\n",
   );
   const bundle = writeBundle(host, {
-    rootfs: host.rootfs.dir,
+    rootfs: host.system.rootfs.dir,
     args: [...(hasOwnKernel ? [] : DIE_WITH_RUNTIME), OCI_INSIDE.shell, "-c", script],
     env: {},
     boxBytes: bounds.min.diskBytes,
     diskBytes: bounds.min.diskBytes,
-    systemMounts: host.rootfs.mounts,
+    systemMounts: host.system.rootfs.mounts,
     ids: idsOf(0),
     seccomp: host.seccomp,
     hasOwnKernel,

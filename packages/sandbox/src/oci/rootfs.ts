@@ -1,13 +1,23 @@
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { INSIDE, writeEtc } from "../bubblewrap/layout.ts";
-import { SHELL, writeSealedShell } from "../launcher/shell.ts";
+import { SHELL } from "../launcher/shell.ts";
 import { bindMount } from "./config.ts";
 import type { OciMount } from "./config.ts";
+import { insideRoot } from "./inside-root.ts";
 
 /** Where our own things are inside: in the root itself, so that they cost no mount. */
 export const OCI_INSIDE = {
-  dir: "/crucible",
   shell: "/crucible/launcher",
   node: "/crucible/node",
   /** Where gVisor's launcher mounts the group that counts processes. */
@@ -43,18 +53,14 @@ function writeDev(dir: string): void {
  * gVisor's kernel has to read what it starts, and keeps its launcher safe from the program by another user. On the
  * host's kernel both have one user, and being unreadable is what keeps the launcher safe.
  */
-function writeLauncher(path: string, hasOwnKernel: boolean): void {
-  if (!hasOwnKernel) return writeSealedShell(path);
-  copyFileSync(SHELL, path);
-  chmodSync(path, 0o755);
+function writeLauncher(path: string, shell: string, hasOwnKernel: boolean): void {
+  copyFileSync(shell, path);
+  chmodSync(path, hasOwnKernel ? 0o755 : 0o111);
 }
 
-/**
- * Makes a root with nothing in it but mount points, our launcher and a small /etc; the host's system directories
- * are mounted on it read-only. Every sandbox of an engine shares it, and none can write to it.
- */
-export function writeHostRootfs(dir: string, hasOwnKernel: boolean): Rootfs {
-  for (const name of ["usr", "proc", "box", "var", "run/crucible", "crucible"]) directory(join(dir, name));
+/** Our own part of every root: mount points, devices, the launcher. */
+function writeOwn(dir: string, shell: string, hasOwnKernel: boolean): void {
+  for (const name of ["proc", "box", "run/crucible", "crucible"]) directory(join(dir, name));
   directory(dir);
   if (hasOwnKernel) {
     directory(join(dir, "dev"));
@@ -63,10 +69,19 @@ export function writeHostRootfs(dir: string, hasOwnKernel: boolean): Rootfs {
     writeDev(join(dir, "dev"));
     symlinkSync(INSIDE.tmp, join(dir, "tmp"));
   }
+  writeLauncher(join(dir, OCI_INSIDE.shell), shell, hasOwnKernel);
+  writeFileSync(join(dir, OCI_INSIDE.node), "");
+}
+
+/**
+ * Makes a root with nothing in it but our own part and a small /etc; the host's system directories are mounted on it
+ * read-only. Every sandbox of an engine shares it, and none can write to it.
+ */
+export function writeHostRootfs(dir: string, hasOwnKernel: boolean): Rootfs {
+  for (const name of ["usr", "var"]) directory(join(dir, name));
+  writeOwn(dir, SHELL, hasOwnKernel);
   symlinkSync("/tmp", join(dir, "var/tmp"));
   writeEtc(join(dir, "etc"));
-  writeLauncher(join(dir, OCI_INSIDE.shell), hasOwnKernel);
-  writeFileSync(join(dir, OCI_INSIDE.node), "");
   const mounts = [bindMount("/usr", "/usr")];
   for (const path of SYSTEM_DIRS) {
     const stat = lstatSync(path, { throwIfNoEntry: false });
@@ -74,6 +89,33 @@ export function writeHostRootfs(dir: string, hasOwnKernel: boolean): Rootfs {
     else if (stat?.isDirectory() === true) {
       directory(join(dir, basename(path)));
       mounts.push(bindMount(path, path));
+    }
+  }
+  return { dir, mounts };
+}
+
+/** What every sandbox makes for itself, whatever the system has there. */
+const OWN_NAMES = ["box", "crucible", "dev", "proc", "run", "sys", "tmp"];
+
+/**
+ * The same for a system of the operator's in `system`: its directories are mounted on the root read-only, and nothing
+ * is written to it.
+ * @throws Error naming what the system lacks.
+ */
+export function writeGivenRootfs(dir: string, system: string, hasOwnKernel: boolean): Rootfs {
+  const source = realpathSync(system);
+  // Programs would see the host's secrets.
+  if (source === "/") throw new Error("the host's own root cannot be the root file system");
+  const shell = insideRoot(source, "/bin/sh");
+  if (shell === null) throw new Error(`${system} has no /bin/sh`);
+  writeOwn(dir, shell, hasOwnKernel);
+  const mounts: OciMount[] = [];
+  for (const entry of readdirSync(source, { withFileTypes: true })) {
+    if (OWN_NAMES.includes(entry.name)) continue;
+    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(join(source, entry.name)), join(dir, entry.name));
+    else if (entry.isDirectory()) {
+      directory(join(dir, entry.name));
+      mounts.push(bindMount(join(source, entry.name), `/${entry.name}`));
     }
   }
   return { dir, mounts };

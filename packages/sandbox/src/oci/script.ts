@@ -1,3 +1,6 @@
+import { dirname } from "node:path/posix";
+import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
+import type { Decoy } from "../behaviour/decoy.ts";
 import { parentDirs } from "../bubblewrap/args.ts";
 import { INSIDE, INSIDE_UID } from "../bubblewrap/layout.ts";
 import { writeTar } from "../tar/write.ts";
@@ -7,11 +10,15 @@ import type { Limits } from "../types.ts";
 import { OCI_INSIDE } from "./rootfs.ts";
 
 /** Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it. */
-export function boxArchive(plan: Pick<RunPlan, "files" | "stdin">): Uint8Array {
+export function boxArchive(plan: Pick<RunPlan, "files" | "stdin"> & { readonly decoy?: Decoy }): Uint8Array {
   const dir = (path: string, mode = 0o755): TarMember => ({ kind: "directory", path, mode });
   const members: TarMember[] = [dir("cwd"), dir("build"), dir("home"), dir("tmp", 0o1777), dir("shm", 0o1777)];
   for (const path of parentDirs(plan.files)) members.push(dir(`cwd/${path}`));
   for (const { path, content } of plan.files) members.push({ kind: "file", path: `cwd/${path}`, content, mode: 0o755 });
+  if (plan.decoy !== undefined) {
+    const path = `home/${DECOY_IN_HOME}`;
+    members.push(dir(dirname(path)), { kind: "file", path, content: Buffer.from(plan.decoy.file), mode: 0o600 });
+  }
   if (plan.stdin.length > 0) members.push({ kind: "file", path: "stdin", content: plan.stdin });
   return writeTar(members, INSIDE_UID);
 }

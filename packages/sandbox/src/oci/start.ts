@@ -33,6 +33,8 @@ export interface ContainerOptions {
 
 /** In its control group; its launcher waits for `go`. */
 export interface StartedContainer {
+  /** The container's first process, on the host. */
+  readonly innerPid: number;
   readonly sandbox: RunningSandbox;
   /** Ends what is left, and removes it. To be called when the sandbox has ended, or was killed. */
   close(): Promise<void>;
@@ -169,6 +171,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
         stderr: split?.[1]?.before ?? child.stream(LAUNCHER_FDS.compileStderr),
       };
   return {
+    innerPid,
     sandbox: {
       control,
       stdout: split?.[0]?.after ?? stdout.ours,

@@ -12,6 +12,8 @@ export interface ReadTarOptions {
   readonly limits?: Partial<TarLimits>;
   /** Kinds that may occur; default: all four. Anything else refuses the archive. */
   readonly kinds?: readonly TarKind[];
+  /** Leave devices and FIFOs out instead of refusing the archive: images may hold some. Default: false. */
+  readonly skipsDevices?: boolean;
 }
 
 /** Type flags (ustar): file, the same for contiguous files, hard link, symbolic link, directory. */
@@ -22,6 +24,8 @@ const KIND_OF: Readonly<Record<string, TarKind>> = {
   "2": "symlink",
   "5": "directory",
 };
+/** Character device, block device, FIFO. */
+const DEVICES = "346";
 /** One extended header; 16 records of the longest path would fit. */
 const EXTENSION_BYTES = 64 * 1024;
 
@@ -125,6 +129,13 @@ export async function* readTar(
         else if (Object.keys(readPax(bytes)).some((key) => key !== "mtime")) {
           throw new TarError("bad_header", "a global header names or sizes members");
         }
+        continue;
+      }
+      if (options.skipsDevices === true && DEVICES.includes(header.type) && header.size === 0) {
+        pending = { pax: null, longName: null, longLink: null };
+        extensions = 0;
+        entries += 1;
+        if (entries > limits.entries) throw new TarError("too_many_entries", `over ${limits.entries} members`);
         continue;
       }
       const { path, ...rest } = describe(header, pending, limits);

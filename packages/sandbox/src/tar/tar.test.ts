@@ -156,6 +156,14 @@ describe("tar", () => {
     expect(await faultOf(Buffer.concat([raw({ type }), END]))).toBe("forbidden_kind");
   });
 
+  it("leaves devices out where the reader says so, and counts them", async () => {
+    const archive = Buffer.concat([pax({ path: "dev/x" }), raw({ type: "3" }), raw({ name: bytes("a") }), END]);
+    const sized = Buffer.concat([raw({ type: "3", size: 512 }), END, END]);
+    expect(await read(archive, { skipsDevices: true })).toMatchObject([{ path: "a" }]);
+    expect(await faultOf(archive, { skipsDevices: true, limits: { entries: 1 } })).toBe("too_many_entries");
+    expect(await faultOf(sized, { skipsDevices: true })).toBe("forbidden_kind");
+  });
+
   it("refuses kinds that the reader does not want", async () => {
     const archive = writeTar([{ kind: "symlink", path: "l", linkPath: "/etc/passwd" }]);
     expect(await faultOf(archive)).toBe("none");
