@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, cp, mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findDamage, importModel, listModels, modelsFolder, removeModel, resolveModel } from "../src/index.ts";
 import { checkSpace } from "../src/models/store.ts";
@@ -20,7 +21,7 @@ const list = async () => await listModels(modelsFolder(place.dataDir));
 
 /** Pulls in a process of its own; with `killAt` it dies by SIGKILL at that event. */
 async function pullElsewhere(killAt = ""): Promise<{ code: number | null; stderr: string }> {
-  const script = join(import.meta.dirname, "pull-child.ts");
+  const script = fileURLToPath(new URL("./pull-child.ts", import.meta.url));
   const child = spawn(process.execPath, [script, place.fake.endpoint, place.dataDir, NAME, killAt], {
     stdio: ["ignore", "ignore", "pipe"],
   });
