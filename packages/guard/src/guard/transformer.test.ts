@@ -38,6 +38,9 @@ describe("a guard with a transformer", () => {
     expect(verdict).toMatchObject({ decision: "block", stage: "transformer", reason: "at_or_above_block" });
     expect(verdict.perStage.map(({ stage }) => stage)).toEqual(["bayes", "transformer"]);
     expect(verdict.evidence[0]).toMatchObject({ text: "all 4 tokens", via: [] });
+    // The words that made Bayes doubt stay.
+    expect(verdict.evidence.length).toBeGreaterThan(1);
+    expect(verdict.evidence.length).toBeLessThanOrEqual(5);
     expect(await guard.screen(UNCLEAR)).toMatchObject({ decision: "block", stage: "transformer", cached: true });
     const { stages } = guard.describe();
     expect(stages.map(({ name }) => name)).toEqual(["bayes", "transformer"]);

@@ -1,5 +1,5 @@
 import type { StagePolicy } from "../policy/types.ts";
-import type { Stage } from "../stage.ts";
+import type { Evidence, Stage } from "../stage.ts";
 import { ask } from "./ask.ts";
 import type { Clock, StageFailure, StageRecord, TextVerdict } from "./types.ts";
 
@@ -48,7 +48,8 @@ export function createCascade(steps: readonly Step[], evidence: number, clock: C
       if (answer.score.probability < allowBelow) {
         return { ...base, decision: "allow", admitted: true, reason: "below_allow", evidence: [] };
       }
-      const found = answer.score.evidence;
+      // What earlier stages found stays: a transformer has no words to name.
+      const found: readonly Evidence[] = [...answer.score.evidence, ...(last?.evidence ?? [])].slice(0, evidence);
       if (answer.score.probability >= blockAtOrAbove) {
         return { ...base, decision: "block", admitted: false, reason: "at_or_above_block", evidence: found };
       }
