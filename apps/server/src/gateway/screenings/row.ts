@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ScreeningDetail } from "../../store/screening-reader.ts";
 import type { ScreeningRow } from "../../store/screening-writer.ts";
 import type { NewScreening } from "./types.ts";
@@ -13,9 +13,27 @@ const MAX_ITEMS = 32;
 /** HMAC-SHA256 of a text, as 64 hexadecimal digits. */
 export type HashText = (text: string) => string;
 
-/** Builds the hash of this server: without its key nobody can find out a short prompt by trying. */
+/** Bytes of a block and of a digest of SHA-256. */
+const BLOCK = 64;
+const DIGEST = 32;
+
+/**
+ * Builds the hash of this server: without its key nobody can find out a short prompt by trying. HMAC by its definition
+ * (RFC 2104) with hashes in one call: 4 µs where an `Hmac` object took 18 µs, and each request has two of them.
+ */
 export function createHashText(key: string | Uint8Array): HashText {
-  return (text) => createHmac("sha256", key).update(text).digest("hex");
+  const given = Buffer.from(key);
+  const short = given.length > BLOCK ? hash("sha256", given, "buffer") : given;
+  const padded = Buffer.concat([short, Buffer.alloc(BLOCK - short.length)]);
+  const inner = padded.map((byte) => byte ^ 0x36);
+  const outer = Buffer.concat([padded.map((byte) => byte ^ 0x5c), Buffer.alloc(DIGEST)]);
+  return (text) => {
+    const message = Buffer.allocUnsafe(BLOCK + Buffer.byteLength(text));
+    message.set(inner);
+    message.write(text, BLOCK);
+    outer.set(hash("sha256", message, "buffer"), BLOCK);
+    return hash("sha256", outer);
+  };
 }
 
 /** A screening as it is stored. */
