@@ -26,8 +26,6 @@ create table screenings (
   -- Evidence, failures, stages and findings.
   detail text not null
 );
--- The rare rows are the ones that people look for.
+-- The rare rows are the ones that people look for. For all else the newest rows are walked: 40 ms for a hundred thousand
+-- in the embedded database, where three more indexes would make writing a row a third dearer (27 us in place of 20).
 create index screenings_not_allowed on screenings (id) where decision <> 'allow';
-create index screenings_key on screenings (key_id, id) where key_id is not null;
-create index screenings_model on screenings (model, id) where model is not null;
-create index screenings_text on screenings (text_hash);
