@@ -1,5 +1,12 @@
 import { ERROR_CODES, ROUTES, RunEvent } from "@crucible/contract";
-import { DEFAULT_COMPILE_LIMITS, DEFAULT_LIMITS, LIMIT_NAMES, MAX_LIMITS, MIN_LIMITS } from "@crucible/sandbox";
+import {
+  BEHAVIOUR_RULES,
+  DEFAULT_COMPILE_LIMITS,
+  DEFAULT_LIMITS,
+  LIMIT_NAMES,
+  MAX_LIMITS,
+  MIN_LIMITS,
+} from "@crucible/sandbox";
 import { differenceFindings, linkFindings, rowNames, sections } from "./docs-rules.ts";
 import { report, repositoryFiles } from "./repository-files.ts";
 
@@ -60,6 +67,15 @@ function optionFindings(): string[] {
   return differenceFindings("option", options, rowNames(textOf("docs/reference/cli.md")));
 }
 
+/** docs/reference/outcomes.md holds the rules of behaviour, row by row. */
+function behaviourFindings(): string[] {
+  const text = textOf("docs/reference/outcomes.md");
+  return Object.entries(BEHAVIOUR_RULES).flatMap(([kind, { weight, means }]) => {
+    const row = `| \`${kind}\` | ${weight} | ${means} |`;
+    return text.includes(row) ? [] : [`docs/reference/outcomes.md lacks the row: ${row}`];
+  });
+}
+
 function eventFindings(): string[] {
   const code = new Set(RunEvent.options.map((option) => option.shape.type.value));
   return differenceFindings("event", code, rowNames(textOf("docs/reference/events.md")));
@@ -72,5 +88,6 @@ report("docs", [
   ...httpFindings(),
   ...optionFindings(),
   ...eventFindings(),
+  ...behaviourFindings(),
   ...differenceFindings("variable", variablesInCode(), rowNames(textOf("docs/reference/configuration.md"))),
 ]);

@@ -36,6 +36,7 @@ describe("a program", () => {
         stdout: "1267650600228229401496703205376\n",
         stderr: "",
         violations: [],
+        behaviourScore: 0,
       },
     });
   });

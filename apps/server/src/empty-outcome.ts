@@ -26,5 +26,6 @@ export function emptyOutcome(end: {
     limits: null,
     compile: null,
     violations: [],
+    behaviourScore: 0,
   };
 }

@@ -11,6 +11,8 @@ export interface FinishedRun {
   readonly startMs: number;
   /** The program's own elapsed time. */
   readonly runMs: number;
+  /** Kinds of violations that were seen, each once. */
+  readonly violations: readonly string[];
 }
 
 /** What submit and worker tell whoever counts. Never throws, never waits. */

@@ -111,5 +111,6 @@ function outcome(
     limits: MAX_LIMITS,
     compile: null,
     violations: [],
+    behaviourScore: 0,
   };
 }

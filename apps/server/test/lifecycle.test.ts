@@ -46,6 +46,29 @@ describe.each(KINDS)("on %s", (kind) => {
     expect(await server.reader.queueDepth()).toBe(0);
   });
 
+  test("what a program tried is told before its end", async () => {
+    const place = await databases.create();
+    const fake = createFakeEngine();
+    const violations = [{ kind: "canary_read", detail: "read it" }];
+    const engine = {
+      ...fake,
+      run: async (...input: Parameters<typeof fake.run>) => ({
+        ...(await fake.run(...input)),
+        violations,
+        behaviourScore: 40,
+      }),
+    };
+    await using server = await startComposed(testConfig(place.dataDir, place.env), await createFakeExecutor([engine]));
+    const run = await server.submit.submitRun(request());
+    expect((await untilFinished(server, run.id)).outcome).toMatchObject({ violations, behaviourScore: 40 });
+    expect(await types(server, run.id)).toEqual(["run.queued", "run.started", "run.violation", "run.finished"]);
+    const seen = (await server.reader.eventsAfter(run.id, 0)).map(({ event }) => event);
+    expect(seen).toContainEqual(expect.objectContaining({ type: "run.violation", ...violations[0] }));
+    expect((await server.metrics.exposition()).body).toContain(
+      'crucible_run_violations_total{kind="canary_read",engine="fake"} 1',
+    );
+  });
+
   test("a run reads the same from memory and from the database", async () => {
     const place = await databases.create();
     const config = testConfig(place.dataDir, place.env);

@@ -28,6 +28,12 @@ export const RunEvent = z
     }),
     z.object({ type: z.literal("run.cancel_requested"), ...base }),
     z.object({
+      type: z.literal("run.violation"),
+      ...base,
+      kind: z.string(),
+      detail: z.string(),
+    }),
+    z.object({
       type: z.literal("run.finished"),
       ...base,
       status: OutcomeStatus,

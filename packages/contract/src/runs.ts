@@ -145,7 +145,12 @@ export const StepResult = z
   .meta({ id: "StepResult" });
 export type StepResult = z.infer<typeof StepResult>;
 
-export const Violation = z.object({ kind: z.string(), detail: z.string() }).meta({ id: "Violation" });
+export const Violation = z
+  .object({
+    kind: z.string().meta({ description: "Such as `canary_in_output`; docs/reference/outcomes.md lists them." }),
+    detail: z.string(),
+  })
+  .meta({ id: "Violation", description: "Something the program tried that the engine saw." });
 
 export const NetworkRequest = z
   .object({
@@ -178,6 +183,9 @@ export const Outcome = z
     limits: Limits.nullable(),
     compile: StepResult.nullable(),
     violations: z.array(Violation),
+    behaviourScore: z.number().int().min(0).max(100).default(0).meta({
+      description: "What the violations weigh together: 0 for nothing seen, up to 100.",
+    }),
     network: NetworkLog.optional().meta({ description: "What the run asked for; absent without `network`." }),
   })
   .meta({ id: "Outcome" });

@@ -1,3 +1,4 @@
+export { BEHAVIOUR_RULES } from "./behaviour/rules.ts";
 export { createBubblewrapEngine } from "./bubblewrap/engine.ts";
 export type { BubblewrapOptions } from "./bubblewrap/prepare.ts";
 export { byPreference, createEngines, sweepLeftovers } from "./engines.ts";

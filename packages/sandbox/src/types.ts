@@ -94,6 +94,7 @@ export interface StepResult {
 /** Something the program tried that the engine saw. */
 export interface Violation {
   readonly kind: string;
+  /** One of `BEHAVIOUR_RULES`. */
   readonly detail: string;
 }
 
@@ -114,6 +115,8 @@ export interface RunOutcome extends StepResult {
   readonly compile: StepResult | null;
   readonly violations: readonly Violation[];
   /** What was asked of the proxy; absent for a run without a network. */
+  /** What the violations weigh together, 0 (nothing seen) to 100: `behaviour/rules.ts`. */
+  readonly behaviourScore: number;
   readonly network?: NetworkLog;
 }
 

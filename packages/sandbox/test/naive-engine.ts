@@ -90,6 +90,7 @@ export function createNaiveEngine(): Engine {
               limits,
               compile: null,
               violations: [],
+              behaviourScore: 0,
             }),
           20,
         );

@@ -65,6 +65,7 @@ export function toOutcome(outcome: RunOutcome): Outcome {
     limits: { ...outcome.limits },
     compile: outcome.compile === null ? null : toWireStep(outcome.compile),
     violations: outcome.violations.map((violation) => ({ ...violation })),
+    behaviourScore: outcome.behaviourScore,
     ...(outcome.network === undefined
       ? {}
       : { network: { ...outcome.network, requests: [...outcome.network.requests] } }),

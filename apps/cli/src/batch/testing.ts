@@ -24,6 +24,7 @@ export function anOutcome(given: Partial<Outcome> = {}): Outcome {
     limits: null,
     compile: null,
     violations: [],
+    behaviourScore: 0,
     ...given,
   };
 }

@@ -57,8 +57,9 @@ export async function runCommand(
     // An empty write after the last byte returns when the kernel has taken all of it.
     else await Promise.all([flush(io.stdout), flush(io.stderr)]);
     if (gone.signal.aborted) return PIPE_CLOSED;
-    const note = noteOn(outcome);
-    if (note !== null && options.json !== true) await write(io.stderr, `crucible: ${note}\n`);
+    if (options.json !== true) {
+      for (const note of notesOn(outcome)) await write(io.stderr, `crucible: ${note}\n`);
+    }
     return exitCodeOf(outcome);
   } finally {
     io.stdout.off("error", onPipeError);
@@ -107,9 +108,17 @@ async function buildRequest(
   return { ...common, language, files, stdin: text, stdinEncoding: encoding };
 }
 
-/** What the exit code alone does not say; null for programs that simply ended. */
-function noteOn(outcome: Outcome): string | null {
-  if (outcome.status === "exited" || outcome.status === "signaled") return null;
-  const what = outcome.status.replaceAll("_", " ");
-  return outcome.reason === null || outcome.reason === "" ? what : `${what}: ${outcome.reason}`;
+/** From this score on a run is worth a line to a person: less is what honest programs do by mistake. */
+const NOTED_SCORE = 30;
+
+/** What the exit code alone does not say; nothing for programs that simply ended. */
+function notesOn({ status, reason, violations, behaviourScore }: Outcome): string[] {
+  const what = status.replaceAll("_", " ");
+  const seen = [...new Set(violations.map(({ kind }) => kind.replaceAll("_", " ")))].join(", ");
+  return [
+    ...(status === "exited" || status === "signaled"
+      ? []
+      : [reason === null || reason === "" ? what : `${what}: ${reason}`]),
+    ...(behaviourScore < NOTED_SCORE ? [] : [`behaviour score ${behaviourScore} of 100: ${seen}`]),
+  ];
 }

@@ -43,6 +43,7 @@ export function toOutcome(outcome: RunOutcome): Outcome {
     limits: outcome.limits,
     compile: outcome.compile === null ? null : toStep(outcome.compile),
     violations: [...outcome.violations],
+    behaviourScore: outcome.behaviourScore,
     ...(outcome.network === undefined
       ? {}
       : { network: { ...outcome.network, requests: [...outcome.network.requests] } }),

@@ -374,6 +374,7 @@ describe("metrics", () => {
       waitMs: 5,
       startMs: 2,
       runMs: 10,
+      violations: ["canary_read"],
     });
     metrics.workerSlots(1, 4);
     await app.inject({ url: "/api/v1/runs/run_00000000000000000000000099", headers: KEY });
@@ -382,6 +383,7 @@ describe("metrics", () => {
     expect(headers["content-type"]).toContain("text/plain");
     expect(body).toContain('crucible_http_request_seconds_count{method="GET",route="/api/v1/runs/:id",status="404"} 1');
     expect(body).toContain('route="unmatched"');
+    expect(body).toContain('crucible_run_violations_total{kind="canary_read",engine="bubblewrap"} 1');
     expect(body).not.toContain("secret-path");
     expect(body).toContain('crucible_runs_finished_total{status="exited",language="python",engine="bubblewrap"} 1');
     expect(body).toContain("crucible_queue_depth 0");

@@ -43,6 +43,12 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     labelNames: ["status", "language", "engine"],
     registers,
   });
+  const violations = new Counter({
+    name: "crucible_run_violations_total",
+    help: "Runs in which a violation of this kind was seen.",
+    labelNames: ["kind", "engine"],
+    registers,
+  });
   const refused = new Counter({
     name: "crucible_queue_full_total",
     help: "Submissions refused because the queue was full.",
@@ -117,8 +123,9 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     runsAccepted: (language, count) => accepted.inc({ language }, count),
     queueFull: () => refused.inc(),
     runRequeued: () => requeued.inc(),
-    runFinished({ status, language, engine, waitMs, startMs, runMs }) {
+    runFinished({ status, language, engine, waitMs, startMs, runMs, violations: kinds }) {
       finished.inc({ status, language, engine });
+      for (const kind of kinds) violations.inc({ kind, engine });
       wait.observe(waitMs / 1000);
       start.observe({ engine }, startMs / 1000);
       run.observe({ engine }, runMs / 1000);

@@ -62,9 +62,15 @@ export function finishedRun(run: ClaimedRun, end: FinishedAttempt): Run {
   };
 }
 
+/** Outcomes from before there was a score have none. */
+function readOutcome(text: string): Outcome {
+  const stored = JSON.parse(text) as Omit<Outcome, "behaviourScore"> & { behaviourScore?: number };
+  return { ...stored, behaviourScore: stored.behaviourScore ?? 0 };
+}
+
 /** A row as the contract's run. */
 export function rowToRun(row: RunRow): Run {
-  return { ...common(row), outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as Outcome) };
+  return { ...common(row), outcome: row.outcome === null ? null : readOutcome(row.outcome) };
 }
 
 function common(row: SummaryRow): Omit<Run, "outcome"> {

@@ -1,4 +1,4 @@
-import type { RunEvent } from "@crucible/contract";
+import type { RunEvent, StoredRunEvent } from "@crucible/contract";
 import { sql } from "kysely";
 import { emptyOutcome } from "../empty-outcome.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -67,7 +67,9 @@ export async function finish(
   return database.kysely.transaction().execute(async (tx) => {
     const ids = await finishRuns(tx, attempts);
     await queue.remove(tx, [...ids]);
-    const events = attempts.filter((attempt) => ids.has(attempt.id)).map(finishedEvent);
+    const events = attempts
+      .filter((attempt) => ids.has(attempt.id))
+      .flatMap((attempt) => [...violationEvents(attempt), finishedEvent(attempt)]);
     return { ids, events: await appendEvents(tx, events, announce) };
   });
 }
@@ -151,6 +153,12 @@ export async function recover(place: Place, options: { leaseMs: number; maxAttem
     const events = [...again.map((run) => requeuedEvent(run.id, "its worker died")), ...finished.map(finishedEvent)];
     return { requeued: again.length, finished, events: await appendEvents(tx, events, announce) };
   });
+}
+
+/** Readers stop at the end of a run: what was seen of it comes before. */
+function violationEvents({ id, finishedAt, outcome }: FinishedAttempt): StoredRunEvent[] {
+  const at = finishedAt.toISOString();
+  return outcome.violations.map(({ kind, detail }) => ({ type: "run.violation", runId: id, at, kind, detail }));
 }
 
 function finishedEvent({ id, finishedAt, outcome }: FinishedAttempt) {

@@ -122,6 +122,7 @@ export function createWorker(deps: WorkerDeps): Worker {
         waitMs: Math.max(0, startedAt - run.createdAt.getTime()),
         startMs: outcome.setupMs,
         runMs: outcome.wallMs,
+        violations: [...new Set(outcome.violations.map(({ kind }) => kind))],
       });
     } catch (error) {
       log.error({ err: error, runId: run.id }, "a run was left to recovery");

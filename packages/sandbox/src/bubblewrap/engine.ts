@@ -1,3 +1,7 @@
+import type { DecoyFile } from "../behaviour/decoy-file.ts";
+import { withSeen } from "../behaviour/judge.ts";
+import { watchRoutes } from "../behaviour/unroutable.ts";
+import type { RouteWatch } from "../behaviour/unroutable.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
@@ -15,6 +19,7 @@ import { supervise } from "../run/supervise.ts";
 import type { ForkedRun } from "../template/template.ts";
 import type { Engine, ProbeReport, RunOptions, RunOutcome } from "../types.ts";
 import { boxArgs, parentDirs } from "./args.ts";
+import { decoyArgs, decoyMountArgs } from "./decoy-args.ts";
 import { INSIDE } from "./layout.ts";
 import { makeReady, NAME } from "./prepare.ts";
 import type { BubblewrapOptions, Ready } from "./prepare.ts";
@@ -50,6 +55,8 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
     }
     try {
       const started =
+      const decoyFile = host.decoys[slot] as DecoyFile;
+      decoyFile.fill(plan.decoy.file);
         (await warm.fork(host, slot, plan, group)) ?? (await startSandbox(startOptions(host, slot, plan, group)));
       if ("failure" in started) {
         if (started.missing)
@@ -58,6 +65,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       }
       const setup = frame();
       let proxy: Proxy | null = null;
+      using routes = routesOf(started);
       const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: givenBytes(plan) };
       try {
         try {
@@ -70,7 +78,10 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
         const supervised = await supervise(started.sandbox, steps, runOptions);
         const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
         const message = isBroken ? await brokenMessage(supervised.run?.stderr, started.sandbox.stderr) : "";
-        const outcome = outcomeOf(setup, supervised, message);
+        const outcome = withSeen(outcomeOf(setup, supervised, message), [
+          ...decoyFile.seen(),
+          ...(routes?.seen() ?? []),
+        ]);
         return proxy === null ? outcome : withNetwork(outcome, proxy.log());
       } finally {
         proxy?.close();
@@ -97,6 +108,11 @@ async function networkFor(
   started: StartedSandbox | ForkedRun,
   { network }: RunPlan,
   options: NetworkOptions | undefined,
+/** Null where the network namespace is made later, below a template's. */
+function routesOf(started: StartedSandbox | ForkedRun): RouteWatch | null {
+  return "innerPid" in started ? watchRoutes(started.innerPid) : null;
+}
+
   signal: AbortSignal | undefined,
 ): Promise<Proxy | null> {
   if (network.length === 0) return null;
@@ -133,7 +149,9 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
     ],
     argsAfter: host.shared.after,
     command: [INSIDE.shell, "-c", script, "sh", ...commands.run],
+      ...decoyMountArgs(host, slot),
     files: plan.files,
+      ...decoyArgs(plan),
     stdin: plan.stdin,
     compiles: compile !== null,
     filterPath: host.filterPath,

@@ -29,6 +29,8 @@ export const INSIDE = {
   template: "/etc/crucible-template.py",
   filter: "/etc/crucible-seccomp.bpf",
   /** A slot's named pipes, in a template alone: hidden before a program starts. */
+  /** Bait: a slot's file on the host, which says when it is read. Linked to from where programs look for it. */
+  decoy: "/run/secrets/aws-credentials",
   pipes: "/run/crucible",
 } as const;
 

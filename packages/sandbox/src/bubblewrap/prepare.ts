@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { basename, join } from "node:path";
+import { createDecoyFile } from "../behaviour/decoy-file.ts";
+import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
@@ -55,6 +57,8 @@ async function scratchWithEtc(): Promise<Scratch> {
   for (const place of places) {
     const scratch = openScratch(place);
     writeEtc(join(scratch.dir, ETC));
+  /** The decoy credential file of each slot. */
+  readonly decoys: readonly DecoyFile[];
     if ((await runTool(join(scratch.dir, ETC, basename(INSIDE.shell)), ["-c", ":"], 5_000)).ok) return scratch;
     scratch[Symbol.dispose]();
   }
@@ -76,6 +80,12 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     throw new EngineUnavailableError(NAME, `no seccomp filter for processor ${process.arch}`, "use x86-64 or arm64");
   const changesUid = process.getuid?.() === 0;
   const script = await probeShell();
+function createDecoys(dir: string, slots: number): DecoyFile[] {
+  mkdirSync(dir);
+  chmodSync(dir, 0o711);
+  return Array.from({ length: slots }, (_, slot) => createDecoyFile(join(dir, String(slot))));
+}
+
   using stack = new DisposableStack();
   const cgroups = stack.use(openCgroups());
   const scratch = stack.use(await scratchWithEtc());
@@ -110,3 +120,5 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     resources: stack.move(),
   };
 }
+      seesOnlyInside: true,
+    decoys: createDecoys(join(scratch.dir, "decoys"), options.slots),

@@ -1,3 +1,4 @@
+import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { slotDir } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
@@ -6,6 +7,7 @@ import type { RunPlan } from "../run/plan.ts";
 import { startTemplate } from "../template/template.ts";
 import type { ForkedRun, Template, TemplateRequest } from "../template/template.ts";
 import { parentDirs } from "./args.ts";
+import { decoyMountArgs } from "./decoy-args.ts";
 import { INSIDE } from "./layout.ts";
 import type { Ready } from "./prepare.ts";
 import { slotUid } from "./uids.ts";
@@ -37,6 +39,7 @@ function templateArgs(host: Ready, slot: number, plan: RunPlan): string[] {
     ...Object.entries(plan.language.definition.env ?? {}).flatMap(([name, value]) => ["--setenv", name, value]),
     ...["--size", `${TEMPLATE_DISK_BYTES}`, "--perms", "0755", "--tmpfs", INSIDE.box, "--dir", INSIDE.cwd],
     ...["--ro-bind", slotDir(host.pipeDir, slot), INSIDE.pipes],
+    ...decoyMountArgs(host, slot),
     ...["--json-status-fd", "4"],
     ...host.shared.after,
     python,
@@ -58,6 +61,7 @@ function requestOf(host: Ready, plan: RunPlan): TemplateRequest {
     directories: parentDirs(plan.files),
     files,
     hasStdin: plan.stdin.length > 0,
+    bait: { variables: plan.decoy.env, link: `home/${DECOY_IN_HOME}`, target: INSIDE.decoy },
     tmpfsBytes: limits.diskBytes + givenBytes(plan),
     fileSizeBytes: limits.fileSizeBytes,
     limits: {

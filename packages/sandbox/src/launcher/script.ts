@@ -1,16 +1,17 @@
 import type { Limits } from "../types.ts";
+import { LEFT } from "./status.ts";
 
 /** Descriptors that the launcher finds open. 0-2 belong to the program. */
 export const LAUNCHER_FDS = { control: 3, compileStdout: 4, compileStderr: 5 } as const;
 
 /** Single quotes protect everything but themselves (POSIX shell, 2.2.2). */
-const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /**
  * Resource limits as the second belt behind control groups. They bind each process, not the sum.
  * One option a call: dash takes no more. `-p` is RLIMIT_NPROC in dash, `-u` in bash and busybox.
  */
-function ulimits(limits: Limits, options: ScriptOptions, dataSlackBytes: number): string {
+export function ulimits(limits: Limits, options: ScriptOptions, dataSlackBytes: number): string {
   const cpuSeconds = Math.max(1, Math.ceil(limits.cpuTimeMs / 1000));
   // POSIX, ulimit: blocks of 512 bytes.
   const fileBlocks = Math.floor(limits.fileSizeBytes / 512);
@@ -37,6 +38,8 @@ export interface ScriptOptions {
   readonly spareProcesses: number | null;
   /** On where no control group holds memory; then processor time too is taken from the shell. */
   readonly limitData: boolean;
+  /** On where the shell is the first process of a pid namespace: whatever it can signal is the program's. */
+  readonly seesOnlyInside?: boolean;
   /** Shell code that each step runs just before its program; must end the shell where it fails. */
   readonly enterStep?: (limits: Limits) => string;
   /** Written to both streams of the compile step at its end, where they are also those of the program. */
@@ -62,7 +65,7 @@ export interface LauncherPlan {
  * alike: the shell reports the signal on its own standard error, which here is the control descriptor. It
  * also sets rlimits (Node cannot), and waits at the start and between the steps while control groups are set
  * up from outside. Protocol on one socket, a line each: it reads `go`, writes `compiled CODE`, reads `go`,
- * writes `ran CODE`, and after a failure reads `check` or `bye`. A socket cannot be opened through /proc, so
+ * writes (`left` and) `ran CODE`, and after a failure reads `check` or `bye`. A socket cannot be opened through /proc, so
  * the program cannot speak on it; even if it could, all it decides is the program's own exit status.
  *
  * Shells say nothing of SIGINT and SIGPIPE, so an end by one of these two is reported as exit code 130 or 141.
@@ -85,9 +88,11 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
   const stdin = quote(plan.stdinPath ?? "/dev/null");
   const where = plan.writableDirs.map(quote).join(" ");
   const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
+  // kill(2): signal 0 to all but process 1 itself fails where there is no other.
+  const tellLeft = options.seesOnlyInside === true ? `kill -s 0 -- -1 2>/dev/null && echo ${LEFT}; ` : "";
   lines.push(
     `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`,
-    `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}echo "ran $c"; [ $c = 0 ] && exit 0`,
+    `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}${tellLeft}echo "ran $c"; [ $c = 0 ] && exit 0`,
     `read -r go <&3; [ "$go" = check ] || exit 0`,
     `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`,
   );

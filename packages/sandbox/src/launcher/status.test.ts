@@ -19,8 +19,8 @@ describe("readStatus", () => {
   it("reads the end of each step, however the bytes are cut", async () => {
     const { messages } = await read("compi", "led 0\nra", "n 42", "\n");
     expect(messages).toEqual([
-      { kind: "compiled", code: 0, signalled: false, childCpuMs: null },
-      { kind: "ran", code: 42, signalled: false, childCpuMs: null },
+      { kind: "compiled", code: 0, signalled: false, childCpuMs: null, processesLeft: false },
+      { kind: "ran", code: 42, signalled: false, childCpuMs: null, processesLeft: false },
     ]);
   });
 

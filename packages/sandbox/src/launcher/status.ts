@@ -7,8 +7,13 @@ export type LauncherMessage =
       readonly code: number;
       /** The shell named a signal just before. */ readonly signalled: boolean;
       readonly childCpuMs: number | null;
+      /** Something else than the launcher was still running. */
+      readonly processesLeft: boolean;
     }
   | { readonly kind: "checked"; readonly diskFull: boolean; readonly fileFull: boolean };
+
+/** The line with which a launcher says that the program has left others running. */
+export const LEFT = "left";
 
 /** A program that gets hold of the descriptor can write anything: past this it is cut off. */
 const STATUS_LIMIT_BYTES = 64 * 1024;
@@ -43,8 +48,9 @@ function parse(lines: string[]): LauncherMessage | null {
     return {
       kind: step[1] === "compiled" ? "compiled" : "ran",
       code: Number(step[2]),
-      signalled: before.some((line) => line !== "" && !isTimes(line)),
+      signalled: before.some((line) => line !== "" && line !== LEFT && !isTimes(line)),
       childCpuMs: childTimes(before),
+      processesLeft: before.includes(LEFT),
     };
   }
   if (last === "checked") {

@@ -1,3 +1,4 @@
+import { judge } from "../behaviour/judge.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import type { InstalledLanguage } from "../languages/types.ts";
 import type { LimitBounds } from "../limits.ts";
@@ -83,7 +84,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       return notRun({ engine: name, isolation, plan, setupMs: 0 }, "cancelled", "cancelled before it started");
     }
     try {
-      const outcome = await core.runIn(host, slot, plan, runOptions, startedAt);
+      const outcome = judge(await core.runIn(host, slot, plan, runOptions, startedAt), plan.decoy);
       slots.give(slot);
       return outcome;
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { IsolationLevel, Limits, RunOutcome, StepResult, Violation } from "../types.ts";
+import { violation } from "../behaviour/rules.ts";
 import { reasonFor } from "./classify.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Supervised } from "./supervise.ts";
@@ -29,14 +30,14 @@ function frameFields({
   isolation,
   plan,
   setupMs,
-}: OutcomeFrame): Omit<RunOutcome, keyof StepResult | "reason" | "compile" | "violations"> {
+}: OutcomeFrame): Omit<RunOutcome, keyof StepResult | "reason" | "compile" | "violations" | "behaviourScore"> {
   const { name: language, version: languageVersion } = plan.language;
   return { engine, isolation, language, languageVersion, setupMs, limits: plan.limits };
 }
 
 /** The run never started, or was given up before it did. */
 export function notRun(frame: OutcomeFrame, status: "sandbox_failed" | "cancelled", reason: string): RunOutcome {
-  return { ...EMPTY, ...frameFields(frame), status, reason, compile: null, violations: [] };
+  return { ...EMPTY, ...frameFields(frame), status, reason, compile: null, violations: [], behaviourScore: 0 };
 }
 
 function compileReason(compile: StepResult, limits: Limits): string {
@@ -46,17 +47,13 @@ function compileReason(compile: StepResult, limits: Limits): string {
 
 /** Puts the steps together. `brokenBy` is bwrap's (or another tool's) own message when the launcher never reported. */
 export function outcomeOf(frame: OutcomeFrame, supervised: Supervised, brokenBy: string): RunOutcome {
-  const { compile, run, statusFlooded } = supervised;
+  const { compile, run, statusFlooded, processesLeft } = supervised;
   const { plan } = frame;
   const violations: Violation[] = [];
-  if (statusFlooded)
-    violations.push({ kind: "launcher_tampering", detail: "the program wrote to the launcher's status descriptor" });
-  if (run?.signal === "SIGSYS")
-    violations.push({
-      kind: "forbidden_system_call",
-      detail: "ended by SIGSYS: a system call of a foreign architecture",
-    });
-  const fields = { ...frameFields(frame), compile, violations };
+  if (statusFlooded) violations.push(violation("launcher_tampering"));
+  if (run?.signal === "SIGSYS") violations.push(violation("forbidden_system_call"));
+  if (processesLeft) violations.push(violation("processes_left"));
+  const fields = { ...frameFields(frame), compile, violations, behaviourScore: 0 };
   if (run === null) {
     if (compile === null || compile.status === "sandbox_failed") {
       return { ...EMPTY, ...fields, status: "sandbox_failed", reason: brokenBy };

@@ -1,3 +1,4 @@
+import { type Decoy, newDecoy } from "../behaviour/decoy.ts";
 import { SpecError } from "../errors.ts";
 import { findLanguage, LANGUAGES } from "../languages/table.ts";
 import type { CommandContext, InstalledLanguage } from "../languages/types.ts";
@@ -22,6 +23,8 @@ export interface RunPlan {
   readonly limits: Limits;
   /** Null for languages that run from source. */
   readonly compileLimits: Limits | null;
+  /** Bait for this run alone; engines place what they can of it. */
+  readonly decoy: Decoy;
 }
 
 const PAGE_BYTES = 4096;
@@ -104,6 +107,7 @@ export function planRun(
     network,
     limits: resolveLimits(spec.limits, DEFAULT_LIMITS, bounds, "limits"),
     compileLimits: compiled ? resolveLimits(spec.compileLimits, DEFAULT_COMPILE_LIMITS, bounds, "compileLimits") : null,
+    decoy: newDecoy(),
   };
 }
 

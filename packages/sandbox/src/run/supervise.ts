@@ -40,6 +40,8 @@ export interface Supervised {
   /** Null when the compile step failed. */
   readonly run: StepResult | null;
   readonly statusFlooded: boolean;
+  /** Something that the program had started was still there when it ended. */
+  readonly processesLeft: boolean;
 }
 
 /** Output can lag behind the death of its writers by a read or two, never by this much. */
@@ -211,7 +213,8 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   await drained([current.stdout, current.stderr]);
 
   if (compile !== null && current === compile) {
-    return { compile: compileResult ?? result(compile), run: null, statusFlooded };
+    return { compile: compileResult ?? result(compile), run: null, statusFlooded, processesLeft: false };
   }
-  return { compile: compileResult, run: result(current), statusFlooded };
+  const processesLeft = current.report?.processesLeft ?? false;
+  return { compile: compileResult, run: result(current), statusFlooded, processesLeft };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
@@ -46,6 +47,9 @@ function makeDirs(base: string, plan: RunPlan): Record<"cwd" | "build" | "home" 
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, file.content);
   }
+  const bait = join(dirs.home, DECOY_IN_HOME);
+  mkdirSync(dirname(bait));
+  writeFileSync(bait, plan.decoy.file);
   const stdin = join(base, "stdin");
   writeFileSync(stdin, plan.stdin);
   return { ...dirs, stdin };
@@ -106,6 +110,7 @@ export function createSubprocessEngine(options: SubprocessOptions): Engine {
           HOME: dirs.home,
           TMPDIR: dirs.tmp,
           ...plan.language.definition.env,
+          ...plan.decoy.env,
         },
         cwd: dirs.cwd,
         detached: true,

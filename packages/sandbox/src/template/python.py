@@ -121,6 +121,9 @@ def prepare(request):
     for name, mode in (("cwd", 0o755), ("build", 0o755), ("home", 0o755), ("tmp", 0o1777), ("shm", 0o1777)):
         os.mkdir(f"{BOX}/{name}")
         os.chmod(f"{BOX}/{name}", mode)
+    link = f"{BOX}/{request['bait']['link']}"
+    os.mkdir(os.path.dirname(link))
+    os.symlink(request["bait"]["target"], link)
     # Over the pipes: the program has its two as descriptors, and no way to the directory.
     mount(b"tmpfs", PIPES.encode(), MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, b"size=4096,mode=0555")
     for directory in request["directories"]:
@@ -156,6 +159,7 @@ def become_program(request, outputs):
     os.dup2(source, 0)
     os.dup2(outputs[0], 1)
     os.dup2(outputs[1], 2)
+    os.environ.update(request["bait"]["variables"])
     script = f"{CWD}/./{request['entry']}"
     main = type(sys)("__main__")
     main.__builtins__ = sys.modules["builtins"]
@@ -241,6 +245,17 @@ def end(code):
     os._exit(code)
 
 
+def is_alone():
+    """In process 1: whether no process is left inside but itself. The dead that nobody waited for do not count."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+        os.kill(-1, 0)
+        return False
+    except (ChildProcessError, ProcessLookupError):
+        return True
+
+
 def report(status, request):
     """As the launcher shell does, its silence about SIGINT and SIGPIPE included: one program, one outcome."""
     if os.WIFSIGNALED(status):
@@ -282,6 +297,8 @@ def first_process(request):
         pid, status = os.waitpid(-1, 0)
         if pid == child:
             break
+    if not is_alone():
+        say("left")
     report(status, request)
     os._exit(0)
 

@@ -23,6 +23,12 @@ export interface TemplateRequest {
   readonly directories: readonly string[];
   /** Below /box. */
   readonly files: readonly { readonly path: string; readonly content: Uint8Array }[];
+  /** Variables for the program, and a link from a place below the writable tmpfs to the decoy file. */
+  readonly bait: {
+    readonly variables: Readonly<Record<string, string>>;
+    readonly link: string;
+    readonly target: string;
+  };
   readonly hasStdin: boolean;
   readonly tmpfsBytes: number;
   readonly fileSizeBytes: number;

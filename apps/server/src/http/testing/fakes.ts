@@ -94,6 +94,7 @@ export function outcome(change: Partial<Outcome> = {}): Outcome {
     limits: LIMITS,
     compile: null,
     violations: [],
+    behaviourScore: 0,
     ...change,
   };
 }

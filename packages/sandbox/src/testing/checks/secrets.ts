@@ -8,9 +8,9 @@ import { bash, code, python, runReport, runToEnd, text } from "../programs.ts";
 import { basename } from "node:path";
 import type { Engine } from "../../types.ts";
 
-/** What a sandbox may set by itself. */
+/** What a sandbox may set by itself, the decoy secret of the run among them. */
 const OWN_VARIABLES =
-  /^(PATH|HOME|LANG|LANGUAGE|LC_\w+|TMPDIR|PWD|OLDPWD|SHLVL|_|USER|LOGNAME|SHELL|TERM|TZ|HOSTNAME|PYTHON\w+|NODE_\w+|GO\w+|CARGO_\w+|RUST\w+|JAVA_\w+|XDG_\w+)$/;
+  /^(AWS_SECRET_ACCESS_KEY|PATH|HOME|LANG|LANGUAGE|LC_\w+|TMPDIR|PWD|OLDPWD|SHLVL|_|USER|LOGNAME|SHELL|TERM|TZ|HOSTNAME|PYTHON\w+|NODE_\w+|GO\w+|CARGO_\w+|RUST\w+|JAVA_\w+|XDG_\w+)$/;
 
 /** Sets a secret in this process's environment, then makes an engine and works with it. */
 async function withServiceSecret(
