@@ -114,6 +114,8 @@ describe("the engine", () => {
     expect(check({ isolation: { atLeast: "none" } }).engine).toBe(bubblewrap);
     const strong = engine("runsc", "gvisor");
     expect(check({ isolation: { atLeast: "container" } }, [bubblewrap, strong]).engine).toBe(strong);
+    const quicker = engine("runc", "container");
+    expect(check({ isolation: { atLeast: "container" } }, [bubblewrap, strong, quicker]).engine).toBe(quicker);
     const broken = engine("runsc", "gvisor", {
       available: false,
       reason: "runsc is missing",

@@ -144,7 +144,10 @@ function checkNetwork({ network }: RunRequest, engine: EngineInfo, { catalog, re
   );
 }
 
-/** The engine asked for, or one at least as strong as asked for, or the default: never a weaker one. */
+/**
+ * The engine asked for, or the default, or the least strong that is as strong as asked for (stronger is slower): never a
+ * weaker one.
+ */
 function chooseEngine({ isolation }: RunRequest, engines: readonly EngineInfo[]): EngineInfo {
   if (isolation !== undefined && "engine" in isolation) {
     const named = engines.find((engine) => engine.engine === isolation.engine);
@@ -168,7 +171,7 @@ function chooseEngine({ isolation }: RunRequest, engines: readonly EngineInfo[])
   }
   const enough = (engine: EngineInfo): boolean => strength(engine.isolation) >= strength(isolation.atLeast);
   if (standard !== undefined && enough(standard)) return standard;
-  const chosen = usable.filter(enough).toSorted((a, b) => strength(b.isolation) - strength(a.isolation))[0];
+  const chosen = usable.filter(enough).toSorted((a, b) => strength(a.isolation) - strength(b.isolation))[0];
   if (chosen !== undefined) return chosen;
   const missing = engines.filter(enough).map(why).join("; ");
   throw new ApiError(
