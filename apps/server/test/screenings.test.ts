@@ -77,7 +77,15 @@ describe.each(KINDS)("screenings on %s", (kind) => {
       failures: [{ stage: "transformer", reason: "stage_timeout", message: "late", fail: "open" }],
       perStage: [{ stage: "bayes", probability: null, latencyMs: 0.25 }],
       findings: [
-        { check: "secrets", kind: "jwt", action: "redact", path: "choices[0].content", start: 1, length: 2, via: [] },
+        {
+          check: "toolCalls",
+          kind: "bayes",
+          action: "block",
+          path: "choices[0].content",
+          start: 1,
+          length: 2,
+          via: [],
+        },
       ],
     });
     expect(await createScreeningReader(database).getScreening(id)).toMatchObject({
@@ -94,7 +102,7 @@ describe.each(KINDS)("screenings on %s", (kind) => {
       evidence: [{ text: "ignore\0all", weight: 3.25, via: ["base64", "rot13"] }],
       failures: [{ stage: "transformer", fail: "open" }],
       perStage: [{ stage: "bayes", score: null, latencyMs: 0.25 }],
-      findings: [{ kind: "jwt", start: 1, length: 2 }],
+      findings: [{ kind: "bayes", start: 1, length: 2 }],
     });
     expect(await createScreeningReader(database).getScreening(lowestIdAt("scr", 0))).toBeNull();
   });
