@@ -1,8 +1,9 @@
-import { appendFile, cp, mkdtemp, rm } from "node:fs/promises";
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { aModel, COMMIT_A, type FakeHub, startFakeHub } from "../../../packages/guard/test/fake-hub.ts";
+import { modelFolder } from "../../../packages/guard/src/transformer/testing/model-folder.ts";
 import { crucible, type Ended, start } from "./crucible.ts";
 
 const NAME = "acme/guard-model";
@@ -83,6 +84,28 @@ describe("crucible models", () => {
     }
     expect(await models(["list"], { HF_ENDPOINT: "nonsense" })).toMatchObject({ code: 0 });
     expect(await models(["pull", NAME], { HF_ENDPOINT: "nonsense" })).toMatchObject({ code: 2 });
+  });
+
+  it("pulls a model that a policy then names as its transformer, and refuses it once a byte has changed", async () => {
+    await using tiny = await modelFolder();
+    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model.onnx"];
+    const read = async (path: string): Promise<[string, Buffer]> => [path, await readFile(join(tiny.path, path))];
+    hub.models.set(NAME, aModel(Object.fromEntries(await Promise.all(files.map(read)))));
+    const stage = `{name: transformer, model: ${NAME}, allowBelow: 0.2, blockAtOrAbove: 0.8}`;
+    await writeFile(join(folder, "policy.yaml"), `version: 1\nstages:\n  - ${stage}\n`);
+    const screen = async (text: string): Promise<Ended> =>
+      await crucible(["guard", "screen", "--policy", "policy.yaml", "--json", text], { cwd: folder, env: env() });
+    expect(await screen("attack")).toMatchObject({ code: 2, stderr: expect.stringContaining("is not installed") });
+    expect((await models(["pull", NAME])).code).toBe(0);
+    // The tiny model knows these two words.
+    expect(JSON.parse((await screen("attack attack")).stdout)).toMatchObject({
+      decision: "block",
+      stage: "transformer",
+    });
+    expect(JSON.parse((await screen("hello hello hello")).stdout)).toMatchObject({ decision: "allow" });
+    await appendFile(join(folder, "data", "models", NAME, COMMIT_A, "onnx", "model.onnx"), "x");
+    const { code, stderr } = await screen("attack");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('"onnx/model.onnx" is changed') });
   });
 
   it("stops at Ctrl-C with exit code 130, and goes on with the next command", async () => {

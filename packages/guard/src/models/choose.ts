@@ -7,12 +7,14 @@ const ALWAYS = [
   "tokenizer*.json",
   "special_tokens_map.json",
   "added_tokens.json",
+  // Ours: what a model that was made for the guard brings, such as its calibration.
+  "crucible.json",
   "{LICENSE,LICENCE,License,license,NOTICE,USE_POLICY}*",
   "README.md",
 ];
 
 /** The weights that are taken unless told otherwise: in full precision, with the parts that lie outside of the file. */
-export const DEFAULT_WEIGHTS: readonly string[] = ["onnx/model.onnx", "onnx/model.onnx_data*", "onnx/model.onnx.data*"];
+export const DEFAULT_WEIGHTS: readonly string[] = ["onnx/model.onnx", "onnx/model.onnx_*", "onnx/model.onnx.*"];
 
 const MOST_FILES = 100;
 /** Of one file, and of all: above it a model does not fit a guard, and a hub that says so may not be one. */
