@@ -1,11 +1,11 @@
 import {
+  BAYES_POLICY,
   benchGuard,
   benchTable,
   benchTargets,
   createBayesStage,
   createMemoryCache,
   createPipeline,
-  DEFAULT_POLICY,
   generate,
   loadShippedModel,
   type Pipeline,
@@ -54,13 +54,12 @@ const stagesAlone = await benchGuard();
 
 const texts = Array.from(generate({ seed: 3, attacks: PROMPTS / 20, benign: (PROMPTS / 20) * 19 }), ({ text }) => text);
 const bodies = texts.map((content) => JSON.stringify({ model: "stub", messages: [{ role: "user", content }] }));
-const policy = { ...DEFAULT_POLICY, stages: DEFAULT_POLICY.stages.filter(({ name }) => name === "bayes") };
 const stages = [createBayesStage(await loadShippedModel())];
-const cache = createMemoryCache(DEFAULT_POLICY.cache, performance);
+const cache = createMemoryCache(BAYES_POLICY.cache, performance);
 const contenders = [
   bare,
-  guarded("bare JSON + Bayes", createPipeline({ policy, stages })),
-  guarded("bare JSON + cached", createPipeline({ policy, stages, cache })),
+  guarded("bare JSON + Bayes", createPipeline({ policy: BAYES_POLICY, stages })),
+  guarded("bare JSON + cached", createPipeline({ policy: BAYES_POLICY, stages, cache })),
 ];
 
 for (const contender of contenders) await series(contender, bodies);

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { createGuard, DEFAULT_POLICY, type Guard, type Policy } from "@crucible/guard";
+import { createGuard, BAYES_POLICY, type Guard, type Policy } from "@crucible/guard";
 import { pino } from "pino";
 import { createGateway } from "../src/gateway/compose.ts";
 import { loadGatewayConfig } from "../src/gateway/config/parse.ts";
@@ -91,10 +91,7 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 /** The Bayes filter alone: what is tested here is not the verdict. */
-export const BAYES_ONLY: Policy = {
-  ...DEFAULT_POLICY,
-  stages: DEFAULT_POLICY.stages.filter(({ name }) => name === "bayes"),
-};
+export const BAYES_ONLY: Policy = BAYES_POLICY;
 
 /** A prompt that passes, and one that does not. */
 export const HARMLESS = "Which museums in Paris are worth a visit with two children?";

@@ -35,7 +35,7 @@ export { dealFolds, splitRows } from "./train/split.ts";
 export { type Balance } from "./train/balance.ts";
 export { generate, type GeneratedRow, type GenerateOptions } from "./generator/index.ts";
 export { madeRows } from "./train/made-rows.ts";
-export { DEFAULT_POLICY, defaultPolicyPath, STAGE_NAMES } from "./policy/default.ts";
+export { BAYES_POLICY, DEFAULT_POLICY, defaultPolicyPath, STAGE_NAMES } from "./policy/default.ts";
 export { PolicyError, type PolicyProblem } from "./policy/errors.ts";
 export { type CheckedYaml, checkYaml } from "./policy/yaml.ts";
 export { loadPolicy, type ParseOptions, parsePolicy, policyHash } from "./policy/parse.ts";

@@ -6,7 +6,7 @@ import { loadShippedModel } from "../bayes/shipped.ts";
 import { createBayesStage } from "../bayes/stage.ts";
 import { createMemoryCache } from "../cache/memory.ts";
 import type { VerdictCache } from "../cache/types.ts";
-import { DEFAULT_POLICY } from "../policy/default.ts";
+import { BAYES_POLICY } from "../policy/default.ts";
 import type { Fail, Policy } from "../policy/types.ts";
 import type { Stage, StageScore } from "../stage.ts";
 import { createPipeline } from "./pipeline.ts";
@@ -36,7 +36,7 @@ function policyOf(stages: readonly (readonly [string, Fail, number?])[], rest: P
     timeoutMs,
     fail,
   }));
-  return { ...DEFAULT_POLICY, stages: named, ...rest };
+  return { ...BAYES_POLICY, stages: named, ...rest };
 }
 const memory = () => createMemoryCache({ maxEntries: 1_000, ttlMs: 60_000 }, performance);
 /** All of a verdict but what differs between two honest runs. */
@@ -167,7 +167,7 @@ describe("a stage that fails", () => {
 });
 
 describe("a pipeline with the shipped filter", () => {
-  const pipeline = createPipeline({ policy: DEFAULT_POLICY, stages: [bayes] });
+  const pipeline = createPipeline({ policy: BAYES_POLICY, stages: [bayes] });
 
   it.each([
     ["a user's text", { role: "user", content: ATTACK }],
@@ -216,8 +216,8 @@ describe("a pipeline with the shipped filter", () => {
 
   it("gives way to other work in a text that takes long", async () => {
     const policy: Policy = {
-      ...DEFAULT_POLICY,
-      stages: DEFAULT_POLICY.stages.map((stage) => ({ ...stage, allowBelow: 1, blockAtOrAbove: 1 })),
+      ...BAYES_POLICY,
+      stages: BAYES_POLICY.stages.map((stage) => ({ ...stage, allowBelow: 1, blockAtOrAbove: 1 })),
     };
     let ended = false;
     const long = createPipeline({ policy, stages: [bayes] })

@@ -2,14 +2,14 @@ import { expect, it } from "vitest";
 import { loadShippedModel } from "../bayes/shipped.ts";
 import { createBayesStage } from "../bayes/stage.ts";
 import { generate } from "../generator/index.ts";
-import { DEFAULT_POLICY } from "../policy/default.ts";
+import { BAYES_POLICY } from "../policy/default.ts";
 import { createPipeline } from "./pipeline.ts";
 
 const stages = [createBayesStage(await loadShippedModel())];
 
 it("screens at least 10,000 typical prompts a second on one core", async () => {
   const texts = Array.from(generate({ seed: 3, attacks: 50, benign: 950 }), ({ text }) => text);
-  const pipeline = createPipeline({ policy: DEFAULT_POLICY, stages });
+  const pipeline = createPipeline({ policy: BAYES_POLICY, stages });
   const perSecond: number[] = [];
   for (let round = 0; round < 8; round++) {
     // Processor time, not elapsed: other programs on the machine must not decide.
@@ -22,9 +22,9 @@ it("screens at least 10,000 typical prompts a second on one core", async () => {
 });
 
 it("ends soon after a stage's time, however long the text is", async () => {
-  const [stage] = DEFAULT_POLICY.stages;
+  const [stage] = BAYES_POLICY.stages;
   if (stage === undefined) throw new Error("no stage");
-  const policy = { ...DEFAULT_POLICY, stages: [{ ...stage, allowBelow: 1, blockAtOrAbove: 1, timeoutMs: 50 }] };
+  const policy = { ...BAYES_POLICY, stages: [{ ...stage, allowBelow: 1, blockAtOrAbove: 1, timeoutMs: 50 }] };
   const start = performance.now();
   const verdict = await createPipeline({ policy, stages }).screen("The cat sat on the mat. ".repeat(2_000_000));
   const elapsedMs = performance.now() - start;

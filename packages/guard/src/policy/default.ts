@@ -21,6 +21,12 @@ export const DEFAULT_POLICY: Policy = {
   storeText: false,
 };
 
+/** The default policy with the Bayes stage alone, and the thresholds that its filter has by itself. */
+export const BAYES_POLICY: Policy = {
+  ...DEFAULT_POLICY,
+  stages: [{ name: "bayes", allowBelow: 0.019, blockAtOrAbove: 0.46, timeoutMs: 1_000, fail: "closed" }],
+};
+
 /** Where the default policy lies as a file. */
 export function defaultPolicyPath(): string {
   return fileURLToPath(new URL("../../policies/default.yaml", import.meta.url));

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import {
+  BAYES_POLICY,
   DEFAULT_POLICY,
   type GuardOptions,
   loadPolicy,
@@ -64,11 +65,9 @@ export async function bayesAlone(
 ): Promise<{ readonly policy: Policy; readonly models: { readonly bayes?: string } }> {
   const { thresholds } = await openModel(io, options);
   const { allowBelow, blockFrom: blockAtOrAbove } = thresholds;
-  const stages = DEFAULT_POLICY.stages
-    .filter(({ name }) => name === "bayes")
-    .map((stage) => ({ ...stage, allowBelow, blockAtOrAbove }));
+  const stages = BAYES_POLICY.stages.map((stage) => ({ ...stage, allowBelow, blockAtOrAbove }));
   const models = options.model === undefined ? {} : { bayes: resolve(io.cwd, options.model) };
-  return { policy: { ...DEFAULT_POLICY, stages }, models };
+  return { policy: { ...BAYES_POLICY, stages }, models };
 }
 
 /** Runs what loads models; what is wrong with one is told with what to do next. */
