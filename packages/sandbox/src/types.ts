@@ -1,5 +1,6 @@
 /** The contract between whoever wants code run and the engines that run it. */
 
+import type { Session, SessionSpec } from "./session/types.ts";
 import type { NetworkLog } from "./network/types.ts";
 
 /** Isolation ladder, weakest first. A request names a minimum; nothing ever falls down it. */
@@ -93,8 +94,8 @@ export interface StepResult {
 
 /** Something the program tried that the engine saw. */
 export interface Violation {
-  readonly kind: string;
   /** One of `BEHAVIOUR_RULES`. */
+  readonly kind: string;
   readonly detail: string;
 }
 
@@ -114,9 +115,9 @@ export interface RunOutcome extends StepResult {
   /** Null for languages without a compile step. */
   readonly compile: StepResult | null;
   readonly violations: readonly Violation[];
-  /** What was asked of the proxy; absent for a run without a network. */
   /** What the violations weigh together, 0 (nothing seen) to 100: `behaviour/rules.ts`. */
   readonly behaviourScore: number;
+  /** What was asked of the proxy; absent for a run without a network. */
   readonly network?: NetworkLog;
 }
 
@@ -169,6 +170,11 @@ export interface Engine extends AsyncDisposable {
   readonly languages?: readonly (LanguageInfo & { readonly defaultFile: string })[];
   probe(): Promise<ProbeReport>;
   run(spec: RunSpec, options?: RunOptions): Promise<RunOutcome>;
+  /**
+   * A sandbox that stays until it is closed.
+   * @throws EngineUnavailableError where there is none to be had, SpecError for a bad spec.
+   */
+  openSession?(spec: SessionSpec): Promise<Session>;
   /** Ends what still runs and removes what the engine made on the host. */
   close(): Promise<void>;
 }

@@ -26,6 +26,7 @@ import type { BubblewrapOptions, Ready } from "./prepare.ts";
 import { beltsOf, INSTALL_FIX, namespaceFix } from "./probe.ts";
 import { readMessage, startSandbox } from "./start.ts";
 import type { StartedSandbox, StartOptions } from "./start.ts";
+import { createSessionOpener } from "./session.ts";
 import { slotUid } from "./uids.ts";
 import { createWarm } from "./warm.ts";
 
@@ -54,9 +55,9 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       return notRun(frame(), "sandbox_failed", `no control group for the run: ${(error as Error).message}`);
     }
     try {
-      const started =
       const decoyFile = host.decoys[slot] as DecoyFile;
       decoyFile.fill(plan.decoy.file);
+      const started =
         (await warm.fork(host, slot, plan, group)) ?? (await startSandbox(startOptions(host, slot, plan, group)));
       if ("failure" in started) {
         if (started.missing)
@@ -64,8 +65,8 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
         return notRun(frame(), "sandbox_failed", started.failure);
       }
       const setup = frame();
-      let proxy: Proxy | null = null;
       using routes = routesOf(started);
+      let proxy: Proxy | null = null;
       const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: givenBytes(plan) };
       try {
         try {
@@ -94,13 +95,22 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       warm.prepare(host, slot, plan);
     }
   };
+  const sessions = createSessionOpener(options);
   return createEngineShell(NAME, "namespace", options, {
     makeReady: () => makeReady(options),
     probe: (host) => probe(host, options.bounds),
     runIn,
     hasNetwork: true,
-    close: () => warm.close(),
+    openSession: (host, spec) => sessions.open(host, spec),
+    close: async () => {
+      await Promise.all([warm.close(), sessions.close()]);
+    },
   });
+}
+
+/** Null where the network namespace is made later, below a template's. */
+function routesOf(started: StartedSandbox | ForkedRun): RouteWatch | null {
+  return "innerPid" in started ? watchRoutes(started.innerPid) : null;
 }
 
 /** Null for a run that has none. @throws Error when the one that the run wants cannot be made. */
@@ -108,11 +118,6 @@ async function networkFor(
   started: StartedSandbox | ForkedRun,
   { network }: RunPlan,
   options: NetworkOptions | undefined,
-/** Null where the network namespace is made later, below a template's. */
-function routesOf(started: StartedSandbox | ForkedRun): RouteWatch | null {
-  return "innerPid" in started ? watchRoutes(started.innerPid) : null;
-}
-
   signal: AbortSignal | undefined,
 ): Promise<Proxy | null> {
   if (network.length === 0) return null;
@@ -144,14 +149,14 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
       ...host.shared.before,
       ...(commands.run.includes(INSIDE.node) ? ["--ro-bind", host.nodePath, INSIDE.node] : []),
       ...Object.entries(plan.language.definition.env ?? {}).flatMap(([name, value]) => ["--setenv", name, value]),
+      ...decoyMountArgs(host, slot),
       ...boxArgs(Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0), givenBytes(plan)),
+      ...decoyArgs(plan),
       ...parentDirs(plan.files).flatMap((dir) => ["--dir", `${INSIDE.cwd}/${dir}`]),
     ],
     argsAfter: host.shared.after,
     command: [INSIDE.shell, "-c", script, "sh", ...commands.run],
-      ...decoyMountArgs(host, slot),
     files: plan.files,
-      ...decoyArgs(plan),
     stdin: plan.stdin,
     compiles: compile !== null,
     filterPath: host.filterPath,

@@ -22,7 +22,7 @@ import { INSIDE, writeEtc, writeTemplateFiles } from "./layout.ts";
 import { reachableNode } from "./node-binary.ts";
 import { findBwrap } from "./probe.ts";
 import { spareProcesses } from "./spare-processes.ts";
-import { slotUid } from "./uids.ts";
+import { MAX_SLOTS, slotUid } from "./uids.ts";
 
 export const NAME = "bubblewrap";
 const ETC = "etc";
@@ -32,6 +32,15 @@ export interface BubblewrapOptions extends EngineOptions {
   readonly bwrapPath?: string;
   /** Fork runs from started interpreters where that is possible (Python without `env`). Default: false. */
   readonly warm?: boolean;
+  /** Sessions at the same time, beside the runs; with the slots at most 64. Default: 8. */
+  readonly sessions?: number;
+}
+
+const DEFAULT_SESSIONS = 8;
+
+/** Sessions at the same time: each has a slot of its own beside those of the runs, and so a uid. */
+export function sessionSlots({ slots, sessions }: BubblewrapOptions): number {
+  return Math.max(0, Math.min(sessions ?? DEFAULT_SESSIONS, MAX_SLOTS - slots));
 }
 
 /** Everything that is made once, at the first probe. */
@@ -48,6 +57,8 @@ export interface Ready {
   readonly script: ScriptOptions;
   readonly nodePath: string;
   readonly changesUid: boolean;
+  /** The decoy credential file of each slot. */
+  readonly decoys: readonly DecoyFile[];
   readonly resources: DisposableStack;
 }
 
@@ -57,8 +68,6 @@ async function scratchWithEtc(): Promise<Scratch> {
   for (const place of places) {
     const scratch = openScratch(place);
     writeEtc(join(scratch.dir, ETC));
-  /** The decoy credential file of each slot. */
-  readonly decoys: readonly DecoyFile[];
     if ((await runTool(join(scratch.dir, ETC, basename(INSIDE.shell)), ["-c", ":"], 5_000)).ok) return scratch;
     scratch[Symbol.dispose]();
   }
@@ -71,6 +80,12 @@ async function scratchWithEtc(): Promise<Scratch> {
   );
 }
 
+function createDecoys(dir: string, slots: number): DecoyFile[] {
+  mkdirSync(dir);
+  chmodSync(dir, 0o711);
+  return Array.from({ length: slots }, (_, slot) => createDecoyFile(join(dir, String(slot))));
+}
+
 /** @throws EngineUnavailableError when bwrap is missing, too old, or there is no filter for this processor. */
 export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
   const found = await findBwrap(options.bwrapPath);
@@ -80,12 +95,6 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     throw new EngineUnavailableError(NAME, `no seccomp filter for processor ${process.arch}`, "use x86-64 or arm64");
   const changesUid = process.getuid?.() === 0;
   const script = await probeShell();
-function createDecoys(dir: string, slots: number): DecoyFile[] {
-  mkdirSync(dir);
-  chmodSync(dir, 0o711);
-  return Array.from({ length: slots }, (_, slot) => createDecoyFile(join(dir, String(slot))));
-}
-
   using stack = new DisposableStack();
   const cgroups = stack.use(openCgroups());
   const scratch = stack.use(await scratchWithEtc());
@@ -98,8 +107,9 @@ function createDecoys(dir: string, slots: number): DecoyFile[] {
   mkdirSync(pipeDir);
   chmodSync(pipeDir, 0o711);
   // The last pair is the probe's: it may run beside any slot.
-  const owner = (slot: number): number | undefined => (changesUid ? slotUid(slot % options.slots) : undefined);
-  const pipes = await createSlotPipes(pipeDir, options.slots + 1, owner);
+  const places = options.slots + sessionSlots(options);
+  const owner = (slot: number): number | undefined => (changesUid ? slotUid(slot % places) : undefined);
+  const pipes = await createSlotPipes(pipeDir, places + 1, owner);
   return {
     bwrap: found.tool.path,
     inherited: inheritedDescriptors(),
@@ -114,11 +124,11 @@ function createDecoys(dir: string, slots: number): DecoyFile[] {
       ...script,
       spareProcesses: spareProcesses({ changesUid, grouped: cgroups.belts.pids, release: release() }),
       limitData: !cgroups.belts.memory,
+      seesOnlyInside: true,
     },
     nodePath: reachableNode(changesUid),
     changesUid,
+    decoys: createDecoys(join(scratch.dir, "decoys"), options.slots),
     resources: stack.move(),
   };
 }
-      seesOnlyInside: true,
-    decoys: createDecoys(join(scratch.dir, "decoys"), options.slots),

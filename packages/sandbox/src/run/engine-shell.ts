@@ -3,6 +3,7 @@ import { EngineUnavailableError } from "../errors.ts";
 import type { InstalledLanguage } from "../languages/types.ts";
 import type { LimitBounds } from "../limits.ts";
 import type { NetworkOptions } from "../network/open.ts";
+import type { Session, SessionSpec } from "../session/types.ts";
 import type { Engine, IsolationLevel, ProbeReport, RunOptions, RunOutcome, RunSpec } from "../types.ts";
 import { notRun } from "./outcome.ts";
 import { planRun } from "./plan.ts";
@@ -29,6 +30,8 @@ export interface EngineCore<Host extends { readonly resources: Disposable }> {
   runIn(host: Host, slot: number, plan: RunPlan, options: RunOptions, startedAt: number): Promise<RunOutcome>;
   /** Whether `runIn` heeds `plan.network`; a run that wants one is refused otherwise. */
   readonly hasNetwork?: boolean;
+  /** Absent where the engine has no sessions. @throws EngineUnavailableError, SpecError, Error with the reason. */
+  openSession?(host: Host, spec: SessionSpec): Promise<Session>;
   /** Ends what is kept between runs, before the host's resources go. */
   close?(): Promise<void>;
 }
@@ -128,6 +131,12 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       } finally {
         running.delete(ending);
       }
+    },
+    openSession: async (spec) => {
+      if (closed) throw new EngineUnavailableError(name, "the engine has been closed", null);
+      if (core.openSession === undefined)
+        throw new EngineUnavailableError(name, "it has no sandboxes that stay", "use the engine bubblewrap");
+      return core.openSession(await ready(), spec);
     },
     close: async () => {
       closed = true;
