@@ -57,8 +57,9 @@ function firstLine(stream: Duplex, signal: AbortSignal | undefined): Promise<str
       signal?.removeEventListener("abort", gone);
       resolve(line);
     };
+    const next = (): Buffer | null => stream.read() as Buffer | null;
     const look = (): void => {
-      for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
+      for (let chunk = next(); chunk !== null; chunk = next()) text += chunk.toString("latin1");
       const end = text.indexOf("\n");
       if (end !== -1) finish(text.slice(0, end));
     };

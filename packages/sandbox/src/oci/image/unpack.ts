@@ -84,7 +84,7 @@ async function unpackEntry(root: string, entry: TarEntry): Promise<void> {
   await rm(target, { recursive: true, force: true });
   switch (kind) {
     case "directory":
-      return void (await mkdir(target, { mode: 0o755 }));
+      return await mkdir(target, { mode: 0o755 });
     case "symlink":
       return await symlink(linkPath, target);
     case "hardlink":
