@@ -43,7 +43,7 @@ export async function relayStream(
     for await (const bytes of streamBody(reply.body, bounds)) {
       if (tail !== undefined) continue;
       let text = "";
-      for (const event of readEvents(reader.push.bind(reader), bytes)) text += await filter.push(event);
+      for (const event of readEvents(reader.push, bytes)) text += await filter.push(event);
       await out.write(text);
       if (filter.isDone()) {
         out.end();
@@ -56,7 +56,9 @@ export async function relayStream(
     clearTimeout(tail);
   }
   if (tail !== undefined) return;
-  await out.write(await filter.end());
+  let text = "";
+  for (const event of readEvents(reader.end, Buffer.alloc(0))) text += await filter.push(event);
+  await out.write(text + (await filter.end()));
   out.end();
 }
 

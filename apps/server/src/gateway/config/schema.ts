@@ -81,7 +81,10 @@ const headers = z
       .regex(/^[a-z0-9-]{1,64}$/, "must be a header's name in lower case")
       .refine((name) => !OWN_HEADERS.has(name), { error: "is a header that the gateway sets itself" }),
     z.string().regex(/^[\x20-\x7e]{0,1024}$/, "must be printable ASCII"),
-    { error: "must be a mapping of headers" },
+    {
+      error: ({ code, issues }) =>
+        code === "invalid_key" ? (issues as { message: string }[])[0]?.message : "must be a mapping of headers",
+    },
   )
   .default({});
 

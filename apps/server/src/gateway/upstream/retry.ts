@@ -21,7 +21,8 @@ export function retryAfterMs(
   if (typeof exact === "string" && /^\d+(\.\d+)?$/.test(exact)) return Number(exact);
   if (typeof given !== "string") return null;
   if (/^\d+(\.\d+)?$/.test(given)) return Number(given) * 1_000;
-  const date = Date.parse(given);
+  // `Date.parse` takes nearly everything for a date; HTTP's begin with the day of the week.
+  const date = /^[A-Z][a-z]{2}/.test(given) ? Date.parse(given) : Number.NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }
 

@@ -8,43 +8,59 @@ export interface SseEvent {
 /** What ends a stream of the chat and completions API. */
 export const DONE = "[DONE]";
 
-/** An event as text. `data` has no line break, as JSON without spaces has none. */
+/** An event as text. */
 export function frame(data: string, event: string | null = null): string {
-  return event === null ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
+  const lines = data.includes("\n") ? data.replaceAll("\n", "\ndata: ") : data;
+  return event === null ? `data: ${lines}\n\n` : `event: ${event}\ndata: ${lines}\n\n`;
 }
 
 /** Takes a stream of bytes apart. */
 export interface SseReader {
   /** The events that are complete with these bytes. @throws RangeError when one is longer than allowed. */
   push(bytes: Buffer): readonly SseEvent[];
-  /** Whether something has come that is no whole event yet. */
-  hasRest(): boolean;
+  /** The stream has ended: the last event, where its end was cut after the first half. */
+  end(): readonly SseEvent[];
 }
 
 /** Reads events; comments and unknown fields are passed over. Takes line ends of all three kinds. */
 export function createSseReader(maxEventLength: number): SseReader {
   const decoder = new TextDecoder("utf-8", { fatal: false });
-  let rest = "";
-  return {
-    push: (bytes) => {
-      rest += decoder.decode(bytes, { stream: true });
-      if (rest.includes("\r")) {
-        // The last one may be the first half of a line end.
-        const cut = rest.endsWith("\r") ? rest.length - 1 : rest.length;
-        rest = rest.slice(0, cut).replaceAll(/\r\n?/g, "\n") + rest.slice(cut);
-      }
-      const events: SseEvent[] = [];
+  /** What has come of the next event; joined once its end is there, or a long one would be copied with each piece. */
+  let pieces: string[] = [];
+  let length = 0;
+  let last = "";
+  /** The first half of a line end, perhaps. */
+  let held = "";
+
+  const take = (text: string): SseEvent[] => {
+    const piece = text.includes("\r") ? text.replaceAll(/\r\n?/g, "\n") : text;
+    const events: SseEvent[] = [];
+    const isWhole = piece.includes("\n\n") || (last === "\n" && piece.startsWith("\n"));
+    pieces.push(piece);
+    length += piece.length;
+    last = piece.at(-1) ?? last;
+    if (isWhole) {
+      const all = pieces.join("");
       let from = 0;
-      for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n", from)) {
-        const event = readEvent(rest.slice(from, end));
+      for (let end = all.indexOf("\n\n"); end >= 0; end = all.indexOf("\n\n", from)) {
+        const event = readEvent(all.slice(from, end));
         if (event !== null) events.push(event);
         from = end + 2;
       }
-      rest = rest.slice(from);
-      if (rest.length > maxEventLength) throw new RangeError(`an event is longer than ${maxEventLength} characters`);
-      return events;
+      pieces = [all.slice(from)];
+      length = all.length - from;
+    }
+    if (length > maxEventLength) throw new RangeError(`an event is longer than ${maxEventLength} characters`);
+    return events;
+  };
+
+  return {
+    push: (bytes) => {
+      const text = held + decoder.decode(bytes, { stream: true });
+      held = text.endsWith("\r") ? "\r" : "";
+      return take(held === "" ? text : text.slice(0, -1));
     },
-    hasRest: () => rest.trim() !== "",
+    end: () => take(held),
   };
 }
 
