@@ -8,7 +8,9 @@ import type { Config } from "./config.ts";
 import { lockDataDir } from "./data-dir.ts";
 import { createBus, type LocalBus } from "./events/bus.ts";
 import { followRemoteEvents } from "./events/remote.ts";
+import { definedOnly } from "./executor/translate.ts";
 import { createChildExecutor } from "./executor/child/executor.ts";
+import { cleanArchive } from "./executor/clean-archive.ts";
 import { refuseNetwork } from "./executor/refuse-network.ts";
 import type { Catalog, Executor } from "./executor/types.ts";
 import { createGateway } from "./gateway/compose.ts";
@@ -33,6 +35,9 @@ import type { Announce } from "./store/run-writer.ts";
 import { createScreeningReader, type ScreeningReader } from "./store/screening-reader.ts";
 import { insertScreenings, removeScreenings } from "./store/screening-writer.ts";
 import type { KeyReader, RunReader } from "./store/types.ts";
+import { createSandboxes } from "./sandboxes/sandboxes.ts";
+import type { Sandboxes } from "./sandboxes/types.ts";
+import { engineForSandbox } from "./submit/sandbox-engine.ts";
 import { createSubmit, type ClosableSubmit } from "./submit/submit.ts";
 import { createWorker, type Worker } from "./worker/worker.ts";
 
@@ -60,6 +65,8 @@ export interface ComposedServer extends AsyncDisposable {
   readonly screenings: ScreeningReader;
   /** Screens without a model; null without the gateway role. */
   readonly screen: Screen | null;
+  /** Null without the worker role. */
+  readonly sandboxes: Sandboxes | null;
   /** Undefined where the database had a key that the data directory does not know. */
   readonly bootstrapKey: string | undefined;
   /** Releases everything, in reverse; running work is given back after `drainMs`. */
@@ -126,6 +133,25 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
           settings: workerSettings(config),
         });
   if (worker !== null) undo.defer(() => worker.stop(config.drainMs));
+  const sandboxes =
+    executor === null
+      ? null
+      : undo.use(
+          createSandboxes({
+            open: (engine, { limits, env, network }) =>
+              executor.openSession(engine, {
+                limits: definedOnly(limits),
+                env,
+                ...(network === undefined ? {} : { network }),
+              }),
+            chooseEngine: async (request) =>
+              engineForSandbox(request, { catalog: await catalog(), knownLanguages: knownLanguages() }),
+            cleanArchive,
+            onCount: (open) => metrics.openSandboxes(open),
+            log,
+            maxReplyBytes: config.bodyLimitBytes,
+          }),
+        );
   const gateway = config.roles.includes("gateway") ? undo.use(await openGateway(config, database, metrics, log)) : null;
 
   const resources = undo.move();
@@ -143,6 +169,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
     gateway,
     screenings: createScreeningReader(database),
     screen: gateway?.screen ?? null,
+    sandboxes,
     bootstrapKey,
     close,
     [Symbol.asyncDispose]: close,

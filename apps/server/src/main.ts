@@ -39,6 +39,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       catalog,
       selfcheck: createSelfcheckReader(config.dataDir),
       screenings: composed.screenings,
+      sandboxes: composed.sandboxes,
       screen: composed.screen,
       queueReady: () => queue.ping(),
       metrics,

@@ -1,3 +1,4 @@
+import { ApiError } from "@crucible/contract";
 import {
   MAX_LIMITS,
   MIN_LIMITS,
@@ -45,6 +46,9 @@ export function createFakeEngine(
         exitCode: cancelled ? null : (program.exitCode ?? 0),
         stdout,
       });
+    },
+    openSession: async (engine) => {
+      throw new ApiError("engine_unavailable", `engine ${engine} of this test has no sandboxes that stay`);
     },
     close: async () => {},
     [Symbol.asyncDispose]: async () => {},

@@ -5,6 +5,7 @@ export * from "./piston.ts";
 export * from "./platform.ts";
 export * from "./routes.ts";
 export * from "./runs.ts";
+export * from "./sandboxes.ts";
 export * from "./screenings.ts";
 export * from "./selfcheck.ts";
 export * from "./client/client.ts";

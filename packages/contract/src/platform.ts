@@ -25,6 +25,7 @@ export const EngineInfo = z
     reason: z.string().nullable(),
     fix: z.string().nullable(),
     belts: z.array(Belt),
+    sessions: z.boolean().optional().meta({ description: "It has sandboxes that stay." }),
     network: z.boolean().optional().meta({ description: "It can give a run a network with an allow-list." }),
   })
   .meta({ id: "EngineInfo" });

@@ -22,6 +22,19 @@ import {
   RunPage,
   RunRequest,
 } from "./runs.ts";
+import {
+  DirectoryListing,
+  DirectoryQuery,
+  ExecQuery,
+  ExecRequest,
+  ExecResult,
+  FileWritten,
+  PathQuery,
+  Sandbox,
+  SandboxIdParams,
+  SandboxList,
+  SandboxRequest,
+} from "./sandboxes.ts";
 import { SelfcheckReport } from "./selfcheck.ts";
 import {
   ListScreeningsQuery,
@@ -37,21 +50,29 @@ import type { ErrorCode } from "./errors.ts";
 
 /** One HTTP route: the server registers it, the client calls it, openapi.json describes it. */
 export interface RouteSpec {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Fastify form: `/api/v1/runs/:id`. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "runs" | "screenings" | "platform" | "piston" | "openai" | "operations";
+  readonly tag: "runs" | "sandboxes" | "screenings" | "platform" | "piston" | "openai" | "operations";
   /** False only for health, readiness and login. */
   readonly auth: boolean;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
+  /** A string is the media type of bytes. */
+  readonly body?: z.ZodType | "application/octet-stream" | "application/x-tar";
   /** By status; a string is a media type without a schema. */
   readonly responses: Readonly<
     Record<
       number,
-      z.ZodType | "text/event-stream" | "text/plain" | "text/html" | "application/yaml" | "application/json"
+      | z.ZodType
+      | "application/octet-stream"
+      | "application/x-tar"
+      | "text/event-stream"
+      | "text/plain"
+      | "text/html"
+      | "application/yaml"
+      | "application/json"
     >
   >;
   readonly errors: readonly ErrorCode[];
@@ -72,6 +93,23 @@ const submitErrors = [
   "engine_unavailable",
   "isolation_unavailable",
   "shutting_down",
+] as const satisfies ErrorCode[];
+
+const sandboxErrors = [
+  "unauthorized",
+  "internal",
+  "invalid_request",
+  "not_found",
+  "sandbox_ended",
+  "sandbox_timeout",
+] as const satisfies ErrorCode[];
+const fileErrors = [
+  ...sandboxErrors,
+  "permission_denied",
+  "file_not_found",
+  "is_a_directory",
+  "not_a_directory",
+  "not_a_file",
 ] as const satisfies ErrorCode[];
 
 const modelReplies = {
@@ -147,6 +185,137 @@ export const ROUTES = {
     params: RunIdParams,
     responses: { 200: "text/event-stream" },
     errors: [...common, "invalid_request", "not_found"],
+  },
+  createSandbox: {
+    method: "POST",
+    path: "/api/v1/sandboxes",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Open a sandbox that stays",
+    body: SandboxRequest,
+    responses: { 201: Sandbox },
+    errors: [
+      "unauthorized",
+      "internal",
+      "invalid_request",
+      "malformed_json",
+      "unknown_language",
+      "language_not_installed",
+      "limit_too_high",
+      "network_not_allowed",
+      "payload_too_large",
+      "unsupported_media_type",
+      "too_many_sandboxes",
+      "engine_unavailable",
+      "isolation_unavailable",
+      "shutting_down",
+    ],
+  },
+  listSandboxes: {
+    method: "GET",
+    path: "/api/v1/sandboxes",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Sandboxes of this process, newest first",
+    responses: { 200: SandboxList },
+    errors: ["unauthorized", "internal"],
+  },
+  getSandbox: {
+    method: "GET",
+    path: "/api/v1/sandboxes/:id",
+    tag: "sandboxes",
+    auth: true,
+    summary: "One sandbox",
+    params: SandboxIdParams,
+    responses: { 200: Sandbox },
+    errors: ["unauthorized", "internal", "invalid_request", "not_found"],
+  },
+  deleteSandbox: {
+    method: "DELETE",
+    path: "/api/v1/sandboxes/:id",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Close a sandbox with everything in it",
+    params: SandboxIdParams,
+    responses: { 200: Sandbox },
+    errors: ["unauthorized", "internal", "invalid_request", "not_found"],
+  },
+  execInSandbox: {
+    method: "POST",
+    path: "/api/v1/sandboxes/:id/exec",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Run a program in a sandbox; a caller that leaves ends it. With `stream=true` Server-Sent Events",
+    params: SandboxIdParams,
+    query: ExecQuery,
+    body: ExecRequest,
+    responses: { 200: ExecResult },
+    errors: [
+      ...sandboxErrors,
+      "malformed_json",
+      "payload_too_large",
+      "unsupported_media_type",
+      "permission_denied",
+      "file_not_found",
+      "not_a_directory",
+    ],
+  },
+  putSandboxFile: {
+    method: "PUT",
+    path: "/api/v1/sandboxes/:id/files",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Write a file, with its missing directories",
+    params: SandboxIdParams,
+    query: PathQuery,
+    body: "application/octet-stream",
+    responses: { 200: FileWritten },
+    errors: [...fileErrors, "payload_too_large", "unsupported_media_type", "disk_full"],
+  },
+  getSandboxFile: {
+    method: "GET",
+    path: "/api/v1/sandboxes/:id/files",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Read a file",
+    params: SandboxIdParams,
+    query: PathQuery,
+    responses: { 200: "application/octet-stream" },
+    errors: [...fileErrors, "output_limit"],
+  },
+  listSandboxDirectory: {
+    method: "GET",
+    path: "/api/v1/sandboxes/:id/entries",
+    tag: "sandboxes",
+    auth: true,
+    summary: "What is in a directory, at most 10,000 entries",
+    params: SandboxIdParams,
+    query: DirectoryQuery,
+    responses: { 200: DirectoryListing },
+    errors: fileErrors,
+  },
+  getSandboxArchive: {
+    method: "GET",
+    path: "/api/v1/sandboxes/:id/archive",
+    tag: "sandboxes",
+    auth: true,
+    summary: "A directory as a tar archive, checked and written afresh by the server",
+    params: SandboxIdParams,
+    query: DirectoryQuery,
+    responses: { 200: "application/x-tar" },
+    errors: [...fileErrors, "bad_archive", "output_limit"],
+  },
+  putSandboxArchive: {
+    method: "PUT",
+    path: "/api/v1/sandboxes/:id/archive",
+    tag: "sandboxes",
+    auth: true,
+    summary: "Unpack a tar archive into a directory",
+    params: SandboxIdParams,
+    query: DirectoryQuery,
+    body: "application/x-tar",
+    responses: { 200: FileWritten },
+    errors: [...fileErrors, "bad_archive", "payload_too_large", "unsupported_media_type", "disk_full"],
   },
   createScreening: {
     method: "POST",

@@ -156,6 +156,8 @@ export interface ProbeReport {
   readonly belts: readonly Belt[];
   /** Whether it can give a run a network with an allow-list; absent means no. */
   readonly network?: boolean;
+  /** Whether it has sandboxes that stay; absent means no. */
+  readonly sessions?: boolean;
 }
 
 /**

@@ -100,6 +100,12 @@ export async function createInProcessExecutor(options: InProcessExecutorOptions)
         return failed(job, error);
       }
     },
+    openSession: async (name, spec) => {
+      const engine = usableEngine(name);
+      if (engine.openSession === undefined)
+        throw new EngineUnavailableError(name, `engine ${name} has no sandboxes that stay`, null);
+      return engine.openSession(spec);
+    },
     close: async () => {
       await Promise.all(engines.map((engine) => engine.close()));
     },

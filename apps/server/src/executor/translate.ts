@@ -27,7 +27,8 @@ function sourceFiles(request: RunRequest, defaultFile: string): SourceFile[] {
   return request.files.map((file) => ({ path: file.path, content: Buffer.from(file.content, file.encoding) }));
 }
 
-function definedOnly(limits: RunRequest["limits"]): Partial<Limits> {
+/** Without the limits that were not given. */
+export function definedOnly(limits: RunRequest["limits"]): Partial<Limits> {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 

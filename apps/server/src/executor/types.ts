@@ -1,4 +1,5 @@
 import type { EngineInfo, Language, Limits, Outcome, RunRequest } from "@crucible/contract";
+import type { Session, SessionSpec } from "@crucible/sandbox";
 
 /** What an executor offers: told to clients, and checked at submission. */
 export interface Catalog {
@@ -25,6 +26,9 @@ export interface ExecutionChunk {
   readonly bytes: Uint8Array;
 }
 
+/** The part of a session that crosses a process border. Its methods throw `ApiError`. */
+export type HostedSession = Omit<Session, "openTerminal" | "running">;
+
 /**
  * Runs jobs on an engine. In-process today, remote later: everything that crosses is data.
  * `execute` never throws for what a program or the sandbox does (`sandbox_failed` is a value).
@@ -35,5 +39,7 @@ export interface Executor extends AsyncDisposable {
     job: ExecutionJob,
     options: { readonly signal: AbortSignal; readonly onOutput: (chunk: ExecutionChunk) => void },
   ): Promise<Outcome>;
+  /** A sandbox that stays. @throws ApiError where there is none to be had. */
+  openSession(engine: string, spec: SessionSpec): Promise<HostedSession>;
   close(): Promise<void>;
 }

@@ -17,6 +17,7 @@ import { servePiston } from "./routes/piston.ts";
 import { servePlatform } from "./routes/platform.ts";
 import { serveLogin, serveReference } from "./routes/reference.ts";
 import { serveRuns } from "./routes/runs.ts";
+import { serveSandboxes } from "./routes/sandboxes.ts";
 import { serveScreenings } from "./routes/screenings.ts";
 import { parseInput } from "./schema-errors.ts";
 import type { InputPart } from "./schema-errors.ts";
@@ -98,6 +99,7 @@ export function buildApp(deps: HttpDeps): FastifyInstance {
     serveRuns(app, deps, watch);
     serveEvents(app, deps);
     serveScreenings(app, deps);
+    serveSandboxes(app, deps);
     servePlatform(app, deps);
     servePiston(app, deps, watch);
     serveReference(app, settings.version);

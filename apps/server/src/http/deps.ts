@@ -10,6 +10,7 @@ import type {
 import type { EventBus } from "../events/types.ts";
 import type { ScreeningReader } from "../store/screening-reader.ts";
 import type { KeyReader, RunReader } from "../store/types.ts";
+import type { Sandboxes } from "../sandboxes/types.ts";
 import type { Submit } from "../submit/types.ts";
 import type { ServerMetrics } from "./metrics.ts";
 
@@ -81,6 +82,8 @@ export interface HttpDeps {
   readonly screenings: ScreeningReader;
   /** Screens without a model, and puts it on record; null without the gateway role. */
   readonly screen: ((request: ScreeningRequest, caller: ScreeningCaller) => Promise<ScreeningReply>) | null;
+  /** Sandboxes that stay; null without the worker role. */
+  readonly sandboxes: Sandboxes | null;
   /** Resolves when jobs can be enqueued and fetched, else rejects. */
   readonly queueReady: () => Promise<void>;
   readonly metrics: ServerMetrics;

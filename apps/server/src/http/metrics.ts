@@ -15,6 +15,8 @@ export interface MetricsSources {
 export interface ServerMetrics extends Metrics {
   /** `route` is the pattern (`/api/v1/runs/:id`), never a raw path: labels must stay few. */
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
+  /** Sandboxes that stay, open now. */
+  openSandboxes(open: number): void;
   /** Live event streams. */
   eventStreams(open: number): void;
   /** Where other roles put their metrics, to be printed with these. */
@@ -87,6 +89,7 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     registers,
   });
   const streams = new Gauge({ name: "crucible_event_streams", help: "Open event streams.", registers });
+  const sandboxes = new Gauge({ name: "crucible_sandboxes", help: "Open sandboxes that stay.", registers });
   const http = new Histogram({
     name: "crucible_http_request_seconds",
     help: "HTTP requests by route; `wait=true` includes the run.",
@@ -136,6 +139,7 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     },
     storePending: (count) => pending.set(count),
     httpRequest: (method, route, status, durationMs) => http.observe({ method, route, status }, durationMs / 1000),
+    openSandboxes: (open) => sandboxes.set(open),
     eventStreams: (open) => streams.set(open),
     registry: register,
     exposition: async () => ({ contentType: register.contentType, body: await register.metrics() }),

@@ -50,7 +50,8 @@ export function serve<N extends RouteName>(
     exposeHeadRoute: route.method === "GET" && !streams,
     ...(options.bodyLimit === undefined ? {} : { bodyLimit: options.bodyLimit }),
     schema: {
-      ...(route.body === undefined ? {} : { body: route.body }),
+      // Bytes come through a parser of their own.
+      ...(route.body === undefined || typeof route.body === "string" ? {} : { body: route.body }),
       ...(route.query === undefined ? {} : { querystring: route.query }),
       ...(route.params === undefined ? {} : { params: route.params }),
       ...(Object.keys(response).length === 0 ? {} : { response }),

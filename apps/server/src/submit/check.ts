@@ -60,7 +60,11 @@ export function checkRequest(request: RunRequest, rules: Rules, prefix = ""): Ch
   }
 }
 
-function findLanguage(wanted: string, { catalog, knownLanguages }: Rules): string {
+/** The language's own name. @throws ApiError for one that is not here. */
+export function findLanguage(
+  wanted: string,
+  { catalog, knownLanguages }: Pick<Rules, "catalog" | "knownLanguages">,
+): string {
   const name = wanted.toLowerCase();
   const found = catalog.languages.find((language) => language.name === name || language.aliases.includes(name));
   if (found !== undefined) return found.name;
@@ -148,7 +152,7 @@ function checkNetwork({ network }: RunRequest, engine: EngineInfo, { catalog, re
  * The engine asked for, or the default, or the least strong that is as strong as asked for (stronger is slower): never a
  * weaker one.
  */
-function chooseEngine({ isolation }: RunRequest, engines: readonly EngineInfo[]): EngineInfo {
+export function chooseEngine({ isolation }: Pick<RunRequest, "isolation">, engines: readonly EngineInfo[]): EngineInfo {
   if (isolation !== undefined && "engine" in isolation) {
     const named = engines.find((engine) => engine.engine === isolation.engine);
     if (named === undefined) {

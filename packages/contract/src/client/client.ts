@@ -12,6 +12,8 @@ import type {
 } from "../screenings.ts";
 import { readRunEvents } from "./run-events.ts";
 import type { ReceivedEvent, RunEventsOptions } from "./run-events.ts";
+import { sandboxCalls } from "./sandboxes.ts";
+import type { SandboxCalls } from "./sandboxes.ts";
 import { createTransport } from "./transport.ts";
 import type { CallOptions, ClientOptions } from "./transport.ts";
 
@@ -22,7 +24,7 @@ export type RunFilter = { readonly [Name in keyof ListRunsQuery]?: ListRunsQuery
 export type ScreeningFilter = { readonly [Name in keyof ListScreeningsQuery]?: ListScreeningsQuery[Name] | undefined };
 
 /** Every call to a Crucible server. All reject with `ClientError`. */
-export interface Client {
+export interface Client extends SandboxCalls {
   /** With `wait` the finished run, or after some 60 s the run as it is. */
   createRun(request: RunRequestInput, options?: CallOptions & { readonly wait?: boolean | undefined }): Promise<Run>;
   /** All or none; answers in the order of the requests. */
@@ -69,6 +71,7 @@ export function createClient(options: ClientOptions): Client {
   const get = "GET";
   const post = "POST";
   const client: Client = {
+    ...sandboxCalls(transport),
     createRun: (request, { wait = false, signal } = {}) =>
       transport.json(
         {

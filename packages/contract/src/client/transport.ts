@@ -23,10 +23,12 @@ export interface CallOptions {
 
 /** One request. */
 export interface Call extends CallOptions {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   readonly body?: unknown;
+  /** Instead of `body`: sent as they are. */
+  readonly bytes?: { readonly type: string; readonly content: Uint8Array } | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** Until the reply's head has come; null waits for ever. */
   readonly timeoutMs?: number | null;
@@ -37,6 +39,7 @@ export interface Call extends CallOptions {
 /** Sends calls to one server. Rejects with `ClientError`, or with the abort reason of the caller's own signal. */
 export interface Transport {
   send(call: Call): Promise<Response>;
+  bytes(call: Call): Promise<Uint8Array>;
   json<T>(call: Call, schema: z.ZodType<T>): Promise<T>;
 }
 
@@ -74,10 +77,12 @@ export function createTransport(options: ClientOptions): Transport {
           accept: "application/json",
           ...keyHeader,
           ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+          ...(call.bytes === undefined ? {} : { "content-type": call.bytes.type }),
           ...call.headers,
         },
         redirect: "error",
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(call.bytes === undefined ? {} : { body: call.bytes.content as Uint8Array<ArrayBuffer> }),
         ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
       });
       if (!reply.ok && !(call.accept ?? []).includes(reply.status)) throw await errorOfReply(reply);
@@ -90,6 +95,7 @@ export function createTransport(options: ClientOptions): Transport {
 
   return {
     send: (call) => exchange(call, async (reply) => reply),
+    bytes: (call) => exchange(call, async (reply) => new Uint8Array(await reply.arrayBuffer())),
     json: (call, schema) =>
       exchange(call, async (reply) => {
         const text = await reply.text();

@@ -10,6 +10,7 @@ import type { Content, JsonSchema, OpenApiDocument, Operation, Parameter, Respon
 
 const TAGS = {
   runs: "Submit programs, follow them, read what they did.",
+  sandboxes: "Sandboxes that stay: run programs in them one after the other, move files.",
   screenings: "What the guard says of prompts and answers, and what it said.",
   platform: "What this host can run, and how well it isolates.",
   operations: "Health, metrics, this description.",
@@ -27,6 +28,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   404: "Not found",
   405: "Method not allowed",
   409: "Conflict",
+  410: "Gone",
   413: "Body too large",
   415: "Not JSON",
   429: "Queue full",
@@ -57,8 +59,11 @@ function parameters(schema: z.ZodType | undefined, where: "path" | "query", book
   });
 }
 
+const BYTES: JsonSchema = { type: "string", format: "binary" };
+
 function replyContent(form: z.ZodType | string, book: SchemaBook): Content {
   if (typeof form !== "string") return { "application/json": { schema: book.write(form, "output") } };
+  if (form === "application/octet-stream" || form === "application/x-tar") return { [form]: { schema: BYTES } };
   if (form !== "text/event-stream")
     return { [form]: { schema: form === "application/json" ? { type: "object" } : { type: "string" } } };
   return {
@@ -131,7 +136,10 @@ function operation(name: string, route: RouteSpec, book: SchemaBook): Operation 
       : {
           requestBody: {
             required: true as const,
-            content: { "application/json": { schema: book.write(route.body, "input") } },
+            content:
+              typeof route.body === "string"
+                ? { [route.body]: { schema: BYTES } }
+                : { "application/json": { schema: book.write(route.body, "input") } },
           },
         }),
     responses: { ...errorResponses(route.errors, book), ...Object.fromEntries(replies) },
@@ -141,7 +149,7 @@ function operation(name: string, route: RouteSpec, book: SchemaBook): Operation 
 /** The API as an OpenAPI 3.1 document, from the route table alone. `version` is the server's. */
 export function openApiDocument(version: string): OpenApiDocument {
   const book = createSchemaBook();
-  const paths: Record<string, Partial<Record<"get" | "post", Operation>>> = {};
+  const paths: Record<string, Partial<Record<"get" | "post" | "put" | "delete", Operation>>> = {};
   for (const [name, route] of Object.entries<RouteSpec>(ROUTES)) {
     const path = route.path.replaceAll(/:(\w+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(name, route, book) };

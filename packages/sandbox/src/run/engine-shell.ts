@@ -59,7 +59,11 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
   };
   const probe = async (): Promise<ProbeReport> => {
     try {
-      return { ...(await core.probe(await ready())), network: core.hasNetwork === true };
+      return {
+        ...(await core.probe(await ready())),
+        network: core.hasNetwork === true,
+        sessions: core.openSession !== undefined,
+      };
     } catch (error) {
       const fix = error instanceof EngineUnavailableError ? error.fix : null;
       return {

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Outcome } from "@crucible/contract";
+import { ApiError, type Outcome } from "@crucible/contract";
 import { forkModule, type ForkedModule } from "@crucible/sandbox";
 import { emptyOutcome } from "../../empty-outcome.ts";
 import type { Log } from "../../log.ts";
 import type { LocalExecutorSettings } from "../local.ts";
 import type { Catalog, ExecutionChunk, ExecutionJob, Executor } from "../types.ts";
+import { createSessionClient } from "./session-client.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 
 const MODULE = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -57,6 +58,9 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
   let life: Promise<Life>;
   let known: Catalog | undefined;
 
+  const nextCall = (): number => (lastCall += 1);
+  const sessions = createSessionClient(nextCall);
+
   const failed = (job: ExecutionJob, reason: string): Outcome => {
     const isolation = known?.engines.find((info) => info.engine === job.engine)?.isolation ?? "none";
     return emptyOutcome({ status: "sandbox_failed", engine: job.engine, isolation, reason });
@@ -93,7 +97,7 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
           case "closed":
             break;
           default:
-            message satisfies never;
+            sessions.take(message);
         }
       });
       void module.ended.then((how) => {
@@ -106,6 +110,7 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
 
   /** Nothing is left waiting for a process that is gone. */
   function onEnd(how: string): void {
+    sessions.lost(`the executor's process ended (${how})`);
     for (const [number, call] of calls) {
       calls.delete(number);
       call.resolve(failed(call.job, `the executor's process ended (${how})`));
@@ -136,8 +141,7 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
       } catch (error) {
         return failed(job, error instanceof Error ? error.message : String(error));
       }
-      lastCall += 1;
-      const number = lastCall;
+      const number = nextCall();
       return new Promise<Outcome>((resolve) => {
         const cancel = (): void => void module.send({ kind: "cancel", call: number } satisfies ToExecutor);
         const finish = (outcome: Outcome): void => {
@@ -153,6 +157,12 @@ export async function createChildExecutor(options: ChildExecutorOptions): Promis
         signal.addEventListener("abort", cancel, { once: true });
         if (signal.aborted) cancel();
       });
+    },
+    openSession: async (engine, spec) => {
+      const { module } = await life.catch((error: unknown) => {
+        throw new ApiError("engine_unavailable", error instanceof Error ? error.message : String(error));
+      });
+      return sessions.open((message) => module.send(message), engine, spec);
     },
     close: async () => {
       if (closing) return;

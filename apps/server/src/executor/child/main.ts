@@ -1,6 +1,7 @@
-import { createLog } from "../../log.ts";
+import { createLog, type Log } from "../../log.ts";
 import { createLocalExecutor } from "../local.ts";
 import type { Executor } from "../types.ts";
+import { createSessionDesk } from "./session-desk.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 
 /** The executor as a process of its own: takes jobs on its channel, holds no credential, ends with the server. */
@@ -12,11 +13,21 @@ const say = (message: FromExecutor): void => {
 
 const calls = new Map<number, AbortController>();
 let executor: Executor | undefined;
+let log: Log | undefined;
 let starting: Promise<void> | undefined;
+
+const configured = (): Executor => {
+  if (executor === undefined) throw new Error("a call came before the configuration");
+  return executor;
+};
+const desk = createSessionDesk(configured, say, {
+  error: (fields, message) => log?.error(fields, message),
+});
 
 async function configure(message: Extract<ToExecutor, { kind: "configure" }>): Promise<void> {
   try {
-    executor = await createLocalExecutor(message.settings, createLog(message.logLevel));
+    log = createLog(message.logLevel);
+    executor = await createLocalExecutor(message.settings, log);
     say({ kind: "ready", catalog: await executor.catalog() });
   } catch (error) {
     const { code } = error as { code?: string };
@@ -52,8 +63,15 @@ process.on("message", (message: ToExecutor) => {
     case "execute":
       void execute(message);
       break;
+    case "open_session":
+      void desk.open(message);
+      break;
+    case "session":
+      void desk.operate(message);
+      break;
     case "cancel":
       calls.get(message.call)?.abort();
+      desk.cancel(message.call);
       break;
     case "close":
       void close();

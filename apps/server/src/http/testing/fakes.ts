@@ -279,6 +279,7 @@ export function memoryDeps(settings: Partial<HttpSettings> = {}) {
     bus,
     catalog: async () => TEST_CATALOG,
     selfcheck: async () => null,
+    sandboxes: null,
     screenings: {
       getScreening: async () => null,
       listScreenings: async () => ({ screenings: [], nextCursor: null }),

@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { IsolationLevel, IsolationRequest, Limits, LimitsRequest, OutputEncoding } from "./runs.ts";
+
+const argument = z
+  .string()
+  .max(65_536)
+  .refine((text) => !text.includes("\0"), "must not hold NUL");
+const variables = z
+  .record(
+    z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a shell variable name")
+      .max(128),
+    argument,
+  )
+  .refine((record) => Object.keys(record).length <= 256, "must be at most 256 entries long")
+  .meta({ maxProperties: 256 })
+  .default({});
+const path = z
+  .string()
+  .min(1)
+  .max(4095)
+  .refine((text) => !text.includes("\0"), "must not hold NUL")
+  .meta({ description: "Inside; relative to the working directory, or absolute." });
+
+/** What POST /api/v1/sandboxes takes. */
+export const SandboxRequest = z
+  .strictObject({
+    language: z.string().min(1).max(64).optional().meta({ description: "Refused where it is not installed." }),
+    isolation: IsolationRequest.optional(),
+    limits: LimitsRequest.default({}).meta({
+      description: "Times and output hold for each program, everything else for the whole sandbox.",
+    }),
+    env: variables,
+    network: z
+      .strictObject({ allow: z.array(z.string().min(3).max(262)).max(64) })
+      .optional()
+      .meta({ description: "As for runs." }),
+    idleTimeoutMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(86_400_000)
+      .default(300_000)
+      .meta({ description: "Closed when nothing has been asked of it for so long." }),
+    lifetimeMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(604_800_000)
+      .default(3_600_000)
+      .meta({ description: "Closed after so long, whatever happens." }),
+    labels: z.record(z.string().min(1).max(64), z.string().max(256)).default({}),
+  })
+  .meta({ id: "SandboxRequest" });
+export type SandboxRequest = z.infer<typeof SandboxRequest>;
+export type SandboxRequestInput = z.input<typeof SandboxRequest>;
+
+export const Sandbox = z
+  .object({
+    id: z.string().meta({ description: "`sbx_` and a ULID." }),
+    status: z.enum(["running", "ended"]),
+    engine: z.string(),
+    isolation: IsolationLevel,
+    limits: Limits,
+    labels: z.record(z.string(), z.string()),
+    idleTimeoutMs: z.number().int(),
+    createdAt: z.iso.datetime(),
+    lastUsedAt: z.iso.datetime(),
+    endsAt: z.iso.datetime().meta({ description: "When its lifetime is over." }),
+    endedAt: z.iso.datetime().nullable(),
+    reason: z.string().nullable().meta({ description: "Why it ended." }),
+    running: z.number().int().meta({ description: "Programs in it at this moment." }),
+  })
+  .meta({ id: "Sandbox" });
+export type Sandbox = z.infer<typeof Sandbox>;
+export const SandboxList = z
+  .object({ sandboxes: z.array(Sandbox) })
+  .meta({ id: "SandboxList", description: "Newest first; ended ones are kept for a while." });
+export const SandboxIdParams = z.strictObject({
+  id: z.string().regex(/^sbx_[0-9A-HJKMNP-TV-Z]{26}$/, "must be a sandbox id"),
+});
+
+/** What POST /api/v1/sandboxes/{id}/exec takes. */
+export const ExecRequest = z
+  .strictObject({
+    argv: z.array(argument).min(1).max(1024).meta({ description: "The program and its arguments; no shell." }),
+    cwd: path.optional(),
+    env: variables,
+    stdin: z.string().default(""),
+    stdinEncoding: z.enum(["utf8", "base64"]).default("utf8"),
+    user: z.string().max(64).optional().meta({ description: "There is one, `box`; any other is refused." }),
+    timeoutMs: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: "Default and maximum: the sandbox's wallTimeMs." }),
+  })
+  .meta({ id: "ExecRequest" });
+export type ExecRequest = z.infer<typeof ExecRequest>;
+export type ExecRequestInput = z.input<typeof ExecRequest>;
+
+export const ExecResult = z
+  .object({
+    status: z.enum(["exited", "signaled", "timed_out", "out_of_memory", "output_exceeded", "cancelled"]),
+    exitCode: z.number().int().nullable(),
+    signal: z.string().nullable(),
+    stdout: z.string(),
+    stdoutEncoding: OutputEncoding,
+    stdoutTruncated: z.boolean(),
+    stderr: z.string(),
+    stderrEncoding: OutputEncoding,
+    stderrTruncated: z.boolean(),
+    wallMs: z.number(),
+  })
+  .meta({ id: "ExecResult" });
+export type ExecResult = z.infer<typeof ExecResult>;
+
+/** `?stream=true`: Server-Sent Events `output` and, at the end, `result` or `error`. */
+export const ExecQuery = z.strictObject({
+  stream: z.stringbool().default(false).meta({ type: "boolean", default: false, description: "Output as it comes." }),
+});
+export const PathQuery = z.strictObject({ path });
+export const DirectoryQuery = z.strictObject({ path: path.default(".") });
+
+export const DirectoryEntry = z
+  .object({
+    name: z.string(),
+    kind: z.enum(["file", "directory", "symlink", "other"]),
+    sizeBytes: z.number().int(),
+    mode: z.number().int().meta({ description: "Permission bits." }),
+    modifiedAt: z.iso.datetime(),
+  })
+  .meta({ id: "DirectoryEntry" });
+export type DirectoryEntry = z.infer<typeof DirectoryEntry>;
+export const DirectoryListing = z
+  .object({ entries: z.array(DirectoryEntry), truncated: z.boolean() })
+  .meta({ id: "DirectoryListing" });
+export type DirectoryListing = z.infer<typeof DirectoryListing>;
+export const FileWritten = z.object({ path: z.string(), sizeBytes: z.number().int() }).meta({ id: "FileWritten" });
