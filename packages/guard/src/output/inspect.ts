@@ -24,16 +24,31 @@ export interface Finders {
   readonly normalise: Normalise;
 }
 
+/** The checks of one answer, by how much text they must see at once. */
+export interface Inspection {
+  /** Canary and system prompt, which can be spread over a window. */
+  readonly wide: Inspect;
+  /** Secrets, which have no blanks in them but for private keys. */
+  readonly secrets: Inspect;
+}
+
 /** Builds the checks of one answer. What they need of the request is computed when the first text comes. */
-export function createInspect(policy: OutputPolicy, request: OutputRequest, finders: Finders): Inspect {
+export function createInspection(policy: OutputPolicy, request: OutputRequest, finders: Finders): Inspection {
   let checks: readonly Inspect[] | undefined;
-  return (text) => {
-    checks ??= checksOf(policy, request, finders);
-    return checks.flatMap((check) => check(text));
+  const { action } = policy.secrets;
+  return {
+    wide: (text) => {
+      checks ??= wideChecks(policy, request, finders);
+      return checks.flatMap((check) => check(text));
+    },
+    secrets: (text) =>
+      action === "off"
+        ? []
+        : finders.findSecrets(text).map((found) => ({ check: "secrets", action, via: [], ...found })),
   };
 }
 
-function checksOf({ canary, promptLeak, secrets }: OutputPolicy, request: OutputRequest, finders: Finders): Inspect[] {
+function wideChecks({ canary, promptLeak }: OutputPolicy, request: OutputRequest, finders: Finders): Inspect[] {
   const checks: Inspect[] = [];
   const { action } = canary;
   if (action !== "off" && request.canary !== null) {
@@ -49,12 +64,6 @@ function checksOf({ canary, promptLeak, secrets }: OutputPolicy, request: Output
         return found === null ? [] : [{ check: "promptLeak", kind: "system_prompt", action: onLeak, ...found }];
       });
     }
-  }
-  const onSecret = secrets.action;
-  if (onSecret !== "off") {
-    checks.push((text) =>
-      finders.findSecrets(text).map((found) => ({ check: "secrets", action: onSecret, via: [], ...found })),
-    );
   }
   return checks;
 }

@@ -1,4 +1,4 @@
-import type { OutputAction, OutputPolicy } from "./types.ts";
+import type { OutputAction, OutputPolicy, OutputRequest } from "./types.ts";
 
 /** Arguments of all tool calls of one answer together, UTF-16 code units; longer ones are blocked. */
 export const MAX_HELD = 4_194_304;
@@ -15,11 +15,26 @@ export const DEFAULT_OUTPUT: OutputPolicy = {
   window: 512,
 };
 
-/** Whether text of this kind of place must wait for its verdict. */
-export function holdsBack(policy: OutputPolicy, kind: "text" | "tool_call"): boolean {
-  const { canary, promptLeak, secrets, toolCalls, text } = policy;
-  const own = kind === "text" ? text : toolCalls;
-  return [canary, promptLeak, secrets, own].some(({ action }) => stops(action));
+/**
+ * What of a text waits for its verdict: nothing; the word that is being written, because secrets have no blanks in them;
+ * or a window, over which canaries, prompts and attacks can be spread.
+ */
+export type Hold = "nothing" | "word" | "window";
+
+/** What a policy makes wait in the text of an answer to this request. */
+export function holdOf(policy: OutputPolicy, { canary, systemPrompt }: OutputRequest): Hold {
+  const spread = [
+    canary === null ? "off" : policy.canary.action,
+    systemPrompt === "" ? "off" : policy.promptLeak.action,
+    policy.text.action,
+  ] as const;
+  if (spread.some(stops)) return "window";
+  return stops(policy.secrets.action) ? "word" : "nothing";
+}
+
+/** Whether the arguments of tool calls wait for their verdict. */
+export function holdsCalls({ canary, promptLeak, secrets, toolCalls }: OutputPolicy): boolean {
+  return [canary, promptLeak, secrets, toolCalls].some(({ action }) => stops(action));
 }
 
 function stops(action: OutputAction): boolean {

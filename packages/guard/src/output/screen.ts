@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { type Found, type Finders, createInspect } from "./inspect.ts";
-import { holdsBack, MAX_HELD, MAX_PLACES } from "./policy.ts";
+import { type Found, type Finders, createInspection } from "./inspect.ts";
+import { holdOf, holdsCalls, MAX_HELD, MAX_PLACES } from "./policy.ts";
 import { createTally } from "./tally.ts";
 import { type Channel, createTextChannel } from "./text-channel.ts";
 import { createToolCallChannel } from "./tool-call-channel.ts";
@@ -17,7 +17,7 @@ export function createScreen(
 ): OutputScreen {
   const { signal } = request;
   const tally = createTally();
-  const inspect = createInspect(policy, request, finders);
+  const inspection = createInspection(policy, request, finders);
   const channels = new Map<string, { readonly place: OutputPlace; readonly channel: Channel }>();
   let heldLeft = MAX_HELD;
   let resumedAt = performance.now();
@@ -46,10 +46,10 @@ export function createScreen(
   };
 
   const open = (place: OutputPlace): Channel => {
-    const common = { place, inspect, askGuard: asker(place), holds: holdsBack(policy, place.kind), tally };
+    const common = { place, inspection, askGuard: asker(place), tally };
     return place.kind === "text"
-      ? createTextChannel({ ...common, window: policy.window, giveWay })
-      : createToolCallChannel({ ...common, reserve });
+      ? createTextChannel({ ...common, hold: holdOf(policy, request), window: policy.window, giveWay })
+      : createToolCallChannel({ ...common, holds: holdsCalls(policy), reserve });
   };
 
   const channelOf = (place: OutputPlace): Channel | null => {

@@ -195,6 +195,39 @@ describe("screening a stream", () => {
     expect(await held.end()).toEqual({ released: [{ place: CONTENT, text: "a" }], stopped: null });
   });
 
+  it("lets words go as they come where only secrets are looked for", async () => {
+    const screen = screening({}).open(NO_PROMPT);
+    const words = "The answer is quite long, and whoever waits for it wants to read what is there. ".repeat(20);
+    let out = "";
+    let longest = 0;
+    for (const [i, letter] of [...words].entries()) {
+      for (const { text } of (await screen.push(CONTENT, letter)).released) out += text;
+      longest = Math.max(longest, i + 1 - out.length);
+    }
+    expect(words.startsWith(out)).toBe(true);
+    expect(longest).toBeLessThan(50);
+    const held = screening({ text: { action: "block" } }).open(NO_PROMPT);
+    expect((await held.push(CONTENT, words.slice(0, WINDOW))).released).toEqual([]);
+  });
+
+  it("never parts the halves of a character", async () => {
+    const text = fc
+      .array(fc.constantFrom("😀", "a", " ", "\u{1f3f4}", "é"), { maxLength: 900 })
+      .map((all) => all.join(""));
+    await fc.assert(
+      fc.asyncProperty(text, cuts, policies, async (given, places, policy) => {
+        const screen = screening(policy).open(NO_PROMPT);
+        const pieces = cut(given, places).filter((piece) => piece.isWellFormed());
+        for (const piece of pieces) {
+          for (const released of (await screen.push(CONTENT, piece)).released)
+            expect(released.text.isWellFormed()).toBe(true);
+        }
+        for (const released of (await screen.end()).released) expect(released.text.isWellFormed()).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it("keeps choices apart, and ends one without the others", async () => {
     const screen = screening({}).open(NO_PROMPT);
     const other = { ...CONTENT, choice: 1 };

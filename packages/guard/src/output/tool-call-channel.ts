@@ -1,5 +1,5 @@
 import { argumentText } from "../pipeline/strings.ts";
-import { type Found, type Inspect, replacementOf } from "./inspect.ts";
+import { type Found, type Inspection, replacementOf } from "./inspect.ts";
 import type { Tally } from "./tally.ts";
 import type { Channel } from "./text-channel.ts";
 import type { OutputPlace } from "./types.ts";
@@ -7,7 +7,7 @@ import type { OutputPlace } from "./types.ts";
 /** What a channel for the arguments of a tool call needs. */
 export interface ToolCallChannelParts {
   readonly place: OutputPlace;
-  readonly inspect: Inspect;
+  readonly inspection: Inspection;
   readonly askGuard: ((text: string) => Promise<void>) | null;
   readonly holds: boolean;
   readonly tally: Tally;
@@ -21,7 +21,8 @@ export interface ToolCallChannelParts {
  * that it blocks the answer.
  */
 export function createToolCallChannel(parts: ToolCallChannelParts): Channel {
-  const { place, inspect, askGuard, holds, tally, reserve } = parts;
+  const { place, inspection, askGuard, holds, tally, reserve } = parts;
+  const inspect = (text: string): Found[] => [...inspection.wide(text), ...inspection.secrets(text)];
   const pieces: string[] = [];
   let fits = true;
   return {

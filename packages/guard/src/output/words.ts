@@ -1,0 +1,17 @@
+/** Whether a code unit can be part of a secret: they are of printable ASCII. */
+function isWord(code: number): boolean {
+  return code > 32 && code < 127;
+}
+
+/** The place after the first code unit at or after `from` that ends a word; -1 where there is none. */
+export function endOfWord(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) if (!isWord(text.charCodeAt(at))) return at + 1;
+  return -1;
+}
+
+/** Where the word begins that goes on at `end`, not before `from`; `end` where none does. */
+export function startOfLastWord(text: string, from: number, end: number): number {
+  let start = end;
+  while (start > from && isWord(text.charCodeAt(start - 1))) start--;
+  return start;
+}
