@@ -1,4 +1,4 @@
-import type { GatewayConfig, UpstreamSettings } from "./config/types.ts";
+import type { GatewayConfig } from "./config/types.ts";
 
 /** The name of the built-in model, and of the upstream that serves it. */
 export const STUB = "stub";
@@ -62,7 +62,3 @@ function fits(name: string, parts: readonly string[]): boolean {
   return at <= name.length - last.length;
 }
 
-/** The settings of an upstream by its name; undefined for the stub. */
-export function upstreamNamed(config: GatewayConfig, name: string): UpstreamSettings | undefined {
-  return config.upstreams.find((one) => one.name === name);
-}

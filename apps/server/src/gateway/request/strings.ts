@@ -7,7 +7,7 @@ const MAX_DEPTH = 64;
 const QUIET_KEYS = new Set(["type", "$ref", "$schema", "$id", "format", "required", "role", "id"]);
 
 /** A name longer than this is prose, whoever calls it a name. */
-const MAX_NAME = 64;
+export const MAX_NAME = 64;
 
 /**
  * The strings in a value that a model may read as prose, in their order: all but short keys and what only gives the
