@@ -139,7 +139,10 @@ describe("an answer that a client must not get", () => {
     const streamed = await (await gateway.chat(HARMLESS, { stream: true })).text();
     expect(contentOf(streamed)).toMatch(/^Use \[redacted:\w+\] for the upload\.$/);
     expect(gateway.screenings.filter(({ decision }) => decision === "redact")).toHaveLength(2);
-    expect(await gateway.metrics()).toMatch(/decisions_total\{direction="output",decision="redact",stage="secrets"/);
+    const metrics = await gateway.metrics();
+    expect(metrics).toMatch(/decisions_total\{direction="output",decision="redact",stage="secrets"/);
+    expect(metrics).toContain('guard_findings_total{check="secrets",kind="aws_access_key_id",action="redact"} 2');
+    expect(metrics).toContain("guard_answer_seconds_count 2");
   });
 
   test("ends with content_filter where a tool would be called with an injection", async () => {

@@ -1,4 +1,4 @@
-import type { Guard, StageFailure, Verdict } from "@crucible/guard";
+import type { Guard, OutputVerdict, Verdict } from "@crucible/guard";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FailureKind } from "./upstream/types.ts";
 import type { Upstream, UpstreamObserver } from "./upstream/upstream.ts";
@@ -7,8 +7,8 @@ import type { Upstream, UpstreamObserver } from "./upstream/upstream.ts";
 export interface GatewayMetrics extends UpstreamObserver {
   /** A prompt was screened; all stages together took `ms`. */
   screened(verdict: Verdict, ms: number): void;
-  /** An answer of a model was screened. */
-  answerScreened(decision: string, check: string, reason: string, failures: readonly StageFailure[]): void;
+  /** An answer of a model was screened; `check` decided, `reason` is the kind of what it found. */
+  answerScreened(verdict: OutputVerdict, check: string, reason: string): void;
   /** A call ended, in whatever way; `outcome` is the status, or how it failed. */
   called(upstream: string, outcome: number | FailureKind | "client_gone", ms: number): void;
   tokens(upstream: string, prompt: number, completion: number): void;
@@ -52,6 +52,18 @@ export function createGatewayMetrics(registry: Registry, sources: GatewaySources
     labelNames: ["stage", "reason", "fail"],
     registers,
   });
+  const answers = new Histogram({
+    name: "crucible_guard_answer_seconds",
+    help: "Time that the screening of one answer took, all its pieces together.",
+    buckets: SECONDS,
+    registers,
+  });
+  const findings = new Counter({
+    name: "crucible_guard_findings_total",
+    help: "What checks of answers found, by kind and what was done about it.",
+    labelNames: ["check", "kind", "action"],
+    registers,
+  });
   const calls = new Histogram({
     name: "crucible_upstream_seconds",
     help: "Calls to servers of models, from the first attempt to the end of the answer.",
@@ -88,8 +100,10 @@ export function createGatewayMetrics(registry: Registry, sources: GatewaySources
       }
       for (const failure of broken) failures.inc({ stage: failure.stage, reason: failure.reason, fail: failure.fail });
     },
-    answerScreened: (decision, check, reason, broken) => {
+    answerScreened: ({ decision, findings: found, failures: broken, latencyMs }, check, reason) => {
       decisions.inc({ direction: "output", decision, stage: check, reason });
+      answers.observe(latencyMs / 1000);
+      for (const finding of found) findings.inc({ check: finding.check, kind: finding.kind, action: finding.action });
       for (const failure of broken) failures.inc({ stage: failure.stage, reason: failure.reason, fail: failure.fail });
     },
     called: (upstream, outcome, ms) => calls.observe({ upstream, outcome: String(outcome) }, ms / 1000),

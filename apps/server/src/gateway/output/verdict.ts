@@ -16,7 +16,7 @@ export async function recordAnswer(all: Exchange, verdict: OutputVerdict, text: 
   const first = findings.find(({ action }) => action === decision) ?? findings[0];
   const stage = first?.check ?? failures[0]?.stage ?? null;
   const reason = first?.kind ?? failures[0]?.reason ?? "clean";
-  gateway.metrics.answerScreened(decision, stage ?? "none", reason, failures);
+  gateway.metrics.answerScreened(verdict, stage ?? "none", reason);
   const screeningId = gateway.recorder.nextId();
   await gateway.recorder.record({
     id: screeningId,
