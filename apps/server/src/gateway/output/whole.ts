@@ -26,7 +26,7 @@ export async function screenWholeAnswer(
   const said = isResponse ? value["output"] : value["choices"];
   const items: readonly unknown[] = Array.isArray(said) ? said : [];
   const { verdict, changed } = await screenItems(screening, output, items, isResponse);
-  const { screeningId, decision } = await recordAnswer(all, verdict, textOf(items));
+  const { screeningId, decision } = await recordAnswer(all, verdict, textOf(items.map(saidIn)));
   const headers = { "x-crucible-output-decision": decision, "x-crucible-output-screening-id": screeningId };
   if (!verdict.admitted) {
     if (verdict.decision === "error") throw guardDown();
@@ -45,6 +45,12 @@ export async function screenWholeAnswer(
   };
 
   return { json: JSON.stringify(clean), headers };
+}
+
+/** What the model said in a choice or item, as the pieces of a stream have it: without `finish_reason` and the like. */
+function saidIn(item: unknown): unknown {
+  const { message, text } = (item ?? {}) as { message?: unknown; text?: unknown };
+  return message ?? text ?? item;
 }
 
 /** The items after screening; `changed` is null where they are as they were. */
