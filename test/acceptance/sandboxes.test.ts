@@ -1,6 +1,9 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createClient, type Client, type Sandbox, type SandboxRequestInput } from "@crucible/contract";
-import { openCrucible, type Crucible } from "./src/crucible.ts";
+import { callCli, openCrucible, type Crucible } from "./src/crucible.ts";
 import { call } from "./src/http.ts";
 
 let crucible: Crucible;
@@ -148,5 +151,30 @@ describe("a sandbox that stays", () => {
       headers: { "content-type": "application/octet-stream" },
     });
     expect(json.status).toBe(415);
+  });
+});
+
+describe("the command line", () => {
+  test("opens, uses and closes a sandbox of a server", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "crucible-sandbox-"));
+    const file = join(directory, "in.txt");
+    await writeFile(file, "carried");
+    try {
+      const created = await callCli(crucible, ["sandbox", "create", "--env", "A=1"]);
+      const id = created.stdout.trim();
+      expect(id).toMatch(/^sbx_/);
+      expect((await callCli(crucible, ["sandbox", "put", id, file, "d/f"])).code).toBe(0);
+      const ran = await callCli(crucible, ["exec", "--sandbox", id, "--", "sh", "-c", "cat d/f; echo $A; exit 3"]);
+      expect(ran).toMatchObject({ code: 3, stdout: "carried1\n" });
+      expect((await callCli(crucible, ["sandbox", "get", id, "d/f"])).stdout).toBe("carried");
+      expect((await callCli(crucible, ["sandbox", "get", id, "d/f", file])).code).not.toBe(0);
+      expect((await callCli(crucible, ["sandbox", "list"])).stdout).toContain(`${id}  running`);
+      expect((await callCli(crucible, ["sandbox", "close", id])).stdout).toContain("it was closed");
+      const late = await callCli(crucible, ["exec", "--sandbox", id, "--", "true"]);
+      expect(late.code).toBe(125);
+      expect(late.stderr).toContain("has ended");
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });

@@ -6,6 +6,7 @@ import type { BatchOptions } from "./commands/batch.ts";
 import type { RunOptions } from "./commands/run.ts";
 import { addGuardCommands } from "./commands/guard/register.ts";
 import { addModelsCommands } from "./commands/models/register.ts";
+import { addSandboxCommands } from "./commands/sandbox/register.ts";
 import { addSelfcheckCommands } from "./commands/selfcheck/register.ts";
 import type { ServeOptions } from "./commands/serve.ts";
 import type { StubModelOptions } from "./commands/stub-model.ts";
@@ -15,6 +16,8 @@ import { CliProblem, problemText } from "./problem.ts";
 import { OWN_FAILURE } from "./run/exit-code.ts";
 import { parseByteCount } from "./units.ts";
 
+/** Commands whose exit code is their program's. */
+const STANDS_IN = ["run", "exec", "shell"];
 /** Exit code when a command could not do its job; `run` has its own, `OWN_FAILURE`. */
 const FAILURE = 2;
 
@@ -31,7 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     await program.parseAsync([...argv], { from: "user" });
     return outcome.exitCode;
   } catch (error) {
-    const failure = argv.find((arg) => !arg.startsWith("-")) === "run" ? OWN_FAILURE : FAILURE;
+    const failure = STANDS_IN.includes(argv.find((arg) => !arg.startsWith("-")) ?? "") ? OWN_FAILURE : FAILURE;
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
       await write(io.stderr, problemText(usageProblem(error, argv), debug));
@@ -42,19 +45,22 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+const COMMANDS = [
+  ...["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor", "selfcheck", "stub-model"],
+  ...["exec", "shell", "sandbox"],
+];
+
 /** Commander's `error: what\n(Did you mean x?)` in our two lines. */
 function usageProblem(error: CommanderError, argv: readonly string[]): CliProblem {
   const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
-  const command = argv.find((arg) =>
-    ["run", "batch", "serve", "guard", "models", "languages", "engines", "doctor", "selfcheck", "stub-model"].includes(
-      arg,
-    ),
-  );
+  const command = argv.find((arg) => COMMANDS.includes(arg));
   const help = `crucible ${command === undefined ? "" : `${command} `}--help`;
   if (error.code === "commander.help") return new CliProblem("no command was given", help);
   const suggestion = hint === undefined ? "" : `${hint.replaceAll(/[()]/g, "").replace("Did", "did")} `;
   const passOn =
-    command === "run" && error.code === "commander.unknownOption" ? "; options of your program go after --" : "";
+    STANDS_IN.includes(command ?? "") && error.code === "commander.unknownOption"
+      ? "; options of your program go after --"
+      : "";
   return new CliProblem(what, `${suggestion}see ${help}${passOn}`);
 }
 
@@ -238,6 +244,7 @@ Examples:
   addGuardCommands(program, io, done);
   addSelfcheckCommands(program, io, done);
   addModelsCommands(program, io, done);
+  addSandboxCommands(program, io, done, wholeMilliseconds);
 
   // Subcommands do not inherit these.
   for (const command of program.commands) {

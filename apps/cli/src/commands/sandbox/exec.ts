@@ -1,0 +1,94 @@
+import type { ExecResult } from "@crucible/contract";
+import { createClient } from "@crucible/contract";
+import { SessionError } from "@crucible/sandbox";
+import { addressOf } from "../../backend/open.ts";
+import { findKey } from "../../backend/keys.ts";
+import { openLocalSession } from "../../backend/local-session.ts";
+import { decodeText, encodeBytes } from "../../encode.ts";
+import type { Io } from "../../io.ts";
+import { interruptible, readStdin, write } from "../../io.ts";
+import { CliProblem, RefusedProblem } from "../../problem.ts";
+import { exitCodeOf } from "../../run/exit-code.ts";
+import { isolationOf, specOf } from "./options.ts";
+import type { SandboxOptions } from "./options.ts";
+
+/** The options of `crucible exec`. */
+export interface ExecOptions extends SandboxOptions {
+  readonly sandbox?: string;
+  readonly url?: string;
+  readonly keyFile?: string;
+  readonly cwd?: string;
+  readonly timeout?: number;
+  readonly json?: boolean;
+  readonly stdin?: boolean;
+}
+
+/** What the result says beside its exit code. */
+async function finish(io: Io, result: ExecResult, json: boolean): Promise<number> {
+  if (json) await write(io.stdout, `${JSON.stringify(result)}\n`);
+  else if (result.status !== "exited" && result.status !== "signaled")
+    await write(io.stderr, `crucible: ${result.status.replaceAll("_", " ")}\n`);
+  return exitCodeOf({ ...result, compile: null });
+}
+
+/** Runs one program in a sandbox: an open one of a server (`--sandbox`), or one of its own on this machine. */
+export async function execCommand(io: Io, argv: readonly string[], options: ExecOptions): Promise<number> {
+  const stdin = options.stdin === false ? Buffer.alloc(0) : await readStdin(io);
+  using interrupt = interruptible(io);
+  const json = options.json === true;
+  if (options.sandbox !== undefined) {
+    if (options.limit.length + options.allowHost.length > 0 || isolationOf(options) !== undefined)
+      throw new CliProblem("an open sandbox has its limits, network and engine already", "leave these options out");
+    const named = options.url ?? io.env["CRUCIBLE_URL"];
+    if (named === undefined || named === "")
+      throw new CliProblem("a sandbox with an id belongs to a server", "name it with --url or CRUCIBLE_URL");
+    const url = addressOf(named);
+    const client = createClient({ baseUrl: url, apiKey: await findKey(url, options.keyFile, io) });
+    const { text, encoding } = encodeBytes(stdin);
+    const result = await client.execInSandbox(
+      options.sandbox,
+      {
+        argv: [...argv],
+        stdin: text,
+        stdinEncoding: encoding,
+        env: specOf(options).env ?? {},
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+      },
+      { signal: interrupt.signal },
+    );
+    if (!json) {
+      await write(io.stdout, decodeText(result.stdout, result.stdoutEncoding));
+      await write(io.stderr, decodeText(result.stderr, result.stderrEncoding));
+    }
+    return finish(io, result, json);
+  }
+  await using opened = await openLocalSession(io.env, specOf(options), isolationOf(options));
+  try {
+    const result = await opened.session.exec(
+      {
+        argv,
+        stdin,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+      },
+      {
+        signal: interrupt.signal,
+        onOutput: (stream, bytes) => void (json || io[stream].write(bytes)),
+      },
+    );
+    const [stdout, stderr] = [encodeBytes(result.stdout), encodeBytes(result.stderr)];
+    const wire: ExecResult = {
+      ...result,
+      stdout: stdout.text,
+      stdoutEncoding: stdout.encoding,
+      stderr: stderr.text,
+      stderrEncoding: stderr.encoding,
+    };
+    return await finish(io, wire, json);
+  } catch (error) {
+    throw error instanceof SessionError
+      ? new RefusedProblem(error.message, "see crucible exec --help", { cause: error })
+      : error;
+  }
+}
