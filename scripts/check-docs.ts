@@ -60,7 +60,7 @@ function httpFindings(): string[] {
 
 /** Options of the CLI, but `--json`, which every command has. */
 function optionFindings(): string[] {
-  const commands = ["models", "selfcheck"].map((name) => `apps/cli/src/commands/${name}/register.ts`);
+  const commands = ["models", "sandbox", "selfcheck"].map((name) => `apps/cli/src/commands/${name}/register.ts`);
   const text = ["apps/cli/src/cli.ts", ...commands].map(textOf).join("\n");
   const code = [...text.matchAll(/(?:option|Option)\(\s*"(?:-\w, )?(--[^"]+)"/g)].map((match) => match[1] ?? "");
   const options = new Set(code.filter((option) => !option.startsWith("--json")));
