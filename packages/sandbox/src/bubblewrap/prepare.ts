@@ -80,10 +80,10 @@ async function scratchWithEtc(): Promise<Scratch> {
   );
 }
 
-function createDecoys(dir: string, slots: number): DecoyFile[] {
+function createDecoys(dir: string, slots: number, stack: DisposableStack): DecoyFile[] {
   mkdirSync(dir);
   chmodSync(dir, 0o711);
-  return Array.from({ length: slots }, (_, slot) => createDecoyFile(join(dir, String(slot))));
+  return Array.from({ length: slots }, (_, slot) => stack.use(createDecoyFile(join(dir, String(slot)))));
 }
 
 /** @throws EngineUnavailableError when bwrap is missing, too old, or there is no filter for this processor. */
@@ -128,7 +128,7 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     },
     nodePath: reachableNode(changesUid),
     changesUid,
-    decoys: createDecoys(join(scratch.dir, "decoys"), options.slots),
+    decoys: createDecoys(join(scratch.dir, "decoys"), options.slots, stack),
     resources: stack.move(),
   };
 }
