@@ -102,6 +102,7 @@ test("no prompt and no answer gets into the log, whatever happens", async () => 
   await gateway.post("/chat/completions", `{"model":"m","messages":[{"role":"${marker}"`);
   await gateway.post("/chat/completions", { model: "m", messages: [{ role: marker, content: marker }] });
   await expect.poll(() => gateway.logged.filter((line) => line.includes("/v1/chat/completions")).length).toBe(5);
+  expect(gateway.logged.join("")).toContain("a prompt was blocked");
   expect(gateway.logged.join("")).not.toContain(marker);
   expect(gateway.logged.join("")).not.toContain("papaya");
 });

@@ -61,4 +61,3 @@ function fits(name: string, parts: readonly string[]): boolean {
   }
   return at <= name.length - last.length;
 }
-

@@ -42,6 +42,8 @@ export async function screenPrompt(
       "a stage of the guard failed",
     );
   }
+  if (decision === "block")
+    log.info({ requestId, screeningId, stage, score: probability, model }, "a prompt was blocked");
   // Waits only where the record cannot keep up: then the gateway slows down rather than forgets.
   await recorder.record({
     id: screeningId,

@@ -30,7 +30,7 @@ export interface RecorderSettings {
 export const DEFAULT_RECORDER = {
   maxRows: 4_096,
   maxSize: 8 * 1024 * 1024,
-  batch: 128,
+  batch: 256,
   gatherMs: 25,
   roomMs: 1_000,
   retryMs: 250,
