@@ -174,6 +174,17 @@ describe("an answer that a client must not get", () => {
     expect(streamed.endsWith("data: [DONE]\n\n")).toBe(true);
   });
 
+  test.each([
+    ["calls", (i: number) => chunk({ tool_calls: [{ index: i, id: "c", function: { name: "f" } }] })],
+    ["values that are no text", () => chunk({ reasoning_details: [{ n: 1 }] })],
+  ])("is broken off where it piles up %s", async (_, piece) => {
+    const { gateway } = await start((__, response) =>
+      stream(response, ...Array.from({ length: 5_000 }, (___, i) => piece(i)), chunk({}, "stop")),
+    );
+    const reply = await gateway.chat(HARMLESS, { stream: true });
+    expect(await reply.text()).toContain('"code":"upstream_failed"');
+  });
+
   test("a call without one comes through as it was, in one piece", async () => {
     const args = JSON.stringify({ city: "Paris", days: 3 });
     const first = { index: 0, id: "call_1", type: "function", function: { name: "forecast", arguments: "" } };

@@ -69,6 +69,9 @@ interface Ending {
   mayEnd(): boolean;
 }
 
+/** More choices are no answer, but fill memory. */
+const MAX_CHOICES = 1_024;
+
 /** Chat and completions: every choice has its `finish_reason`; `[DONE]` ends the stream. */
 function choicesEnding(): Ending {
   const open = new Map<number, boolean>();
@@ -81,6 +84,7 @@ function choicesEnding(): Ending {
         if (typeof reason === "string") open.set(at, false);
         else if (!open.has(at)) open.set(at, true);
       }
+      if (open.size > MAX_CHOICES) throw new UpstreamError("garbage", "the upstream sent too many choices");
     },
     isLast: ({ data }) => data === DONE,
     mayEnd: () => open.size > 0 && ![...open.values()].includes(true),

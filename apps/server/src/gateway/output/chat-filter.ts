@@ -10,6 +10,9 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Keys of a delta whose strings are no text of the model. */
 const QUIET = new Set(["role", "id", "type"]);
 
+/** Choices of an answer, and calls or values without text of a choice: more are no answer, but fill memory. */
+const MAX_HELD = 1_024;
+
 /** A call as far as it is known: all but its arguments, which are held back. */
 interface Call {
   readonly head: Record<string, unknown>;
@@ -50,6 +53,7 @@ export function createChatFilter({ screen, secret, holds, onUsage, onText }: Scr
   const choiceAt = (index: number): Choice => {
     const known = choices.get(index) ?? { calls: new Map(), structured: [], passed: new Map(), isOpen: true };
     choices.set(index, known);
+    if (choices.size > MAX_HELD) throw garbage("too many choices");
     return known;
   };
   const chunkOf = (list: readonly object[]): string => {
@@ -97,6 +101,7 @@ export function createChatFilter({ screen, secret, holds, onUsage, onText }: Scr
         }
       } else {
         choice.structured.push({ key, value });
+        if (choice.structured.length > MAX_HELD) throw garbage("too many values that are no text");
         const step = await push({ kind: "text", choice: index, field: `${key}.*` }, proseOf(value, key).join("\n"));
         if (step.stopped !== null) return stop(step);
       }
@@ -112,6 +117,7 @@ export function createChatFilter({ screen, secret, holds, onUsage, onText }: Scr
     const { arguments: args, input, ...inner } = (kind === "old" ? head : (custom ?? fn ?? {})) as Fields;
     const known = calls.get(at) ?? { head: {}, kind, inner: {} };
     calls.set(at, known);
+    if (calls.size > MAX_HELD) throw garbage("too many calls");
     Object.assign(known.inner, inner);
     if (kind !== "old") Object.assign(known.head, head);
     const text = args ?? input;
