@@ -42,6 +42,7 @@ describe("the contract's client and this server", () => {
     })();
     expect(await following).toEqual(["run.queued", "run.finished"]);
     expect((await client.waitForRun(queued.id)).outcome?.stdout).toBe("hello\n");
+    await expect(client.getSelfcheck()).rejects.toMatchObject({ code: "not_found" });
     expect((await client.getRun(queued.id)).status).toBe("finished");
     runs.onSubmit = ({ id }) => runs.finish(id);
     expect((await client.createRun(PROGRAM, { wait: true })).status).toBe("finished");
