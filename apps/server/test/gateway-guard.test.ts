@@ -107,6 +107,15 @@ test("no prompt and no answer gets into the log, whatever happens", async () => 
   expect(gateway.logged.join("")).not.toContain("papaya");
 });
 
+test("clean answers are not on record one by one where the file says so, and are counted all the same", async () => {
+  const { gateway } = await start(hello, {}, "recordAnswers: found\n");
+  const reply = await gateway.chat(HARMLESS);
+  expect(reply.headers.get("x-crucible-output-decision")).toBe("allow");
+  expect(reply.headers.get("x-crucible-output-screening-id")).toBeNull();
+  expect(gateway.screenings.map(({ direction }) => direction)).toEqual(["input"]);
+  expect(await gateway.metrics()).toContain('direction="output",decision="allow"');
+});
+
 describe("an answer that a client must not get", () => {
   const TOKEN = ["AKIA", "QZ3LM7PW2XKDRTVB"].join("");
   const chunk = (delta: object, finish: string | null = null): string => {

@@ -24,6 +24,7 @@ describe("a gateway's file", () => {
       stub: { latencyMs: 0, answers: [], replayFile: null },
       onBlock: "error_400",
       refusal: "I cannot help with that.",
+      recordAnswers: "all",
       maxTextLength: 2_000_000,
     });
     expect(load("stub: false").stub).toBeNull();

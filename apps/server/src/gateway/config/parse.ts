@@ -51,7 +51,15 @@ function parseGatewayConfig(text: string, file: string, { env, readText = readUt
     );
     throw new GatewayConfigError(lines, checked.cause);
   }
-  const { upstreams, default: defaultUpstream = null, stub, onBlock, refusal, maxTextLength } = checked.value;
+  const {
+    upstreams,
+    default: defaultUpstream = null,
+    stub,
+    onBlock,
+    refusal,
+    recordAnswers,
+    maxTextLength,
+  } = checked.value;
   const base = dirname(file);
   const problems: string[] = [];
   const read = upstreams.map((upstream): UpstreamSettings => {
@@ -69,7 +77,7 @@ function parseGatewayConfig(text: string, file: string, { env, readText = readUt
     return { ...rest, key };
   });
   if (problems.length > 0) throw new GatewayConfigError(problems);
-  return { upstreams: read, defaultUpstream, stub: stubOf(stub, base), onBlock, refusal, maxTextLength };
+  return { upstreams: read, defaultUpstream, stub: stubOf(stub, base), onBlock, refusal, recordAnswers, maxTextLength };
 }
 
 function stubOf(stub: GatewayFile["stub"], base: string): StubSettings | null {

@@ -16,6 +16,7 @@ export const DEFAULT_UPSTREAM = {
 export const DEFAULT_GATEWAY = {
   onBlock: "error_400",
   refusal: "I cannot help with that.",
+  recordAnswers: "all",
   maxTextLength: 2_000_000,
 } as const;
 
@@ -148,6 +149,7 @@ export const GatewayFile = mapping({
     .enum(["error_400", "refusal_200", "status_446"], { error: "must be error_400, refusal_200 or status_446" })
     .default(DEFAULT_GATEWAY.onBlock),
   refusal: text(2_000).default(DEFAULT_GATEWAY.refusal),
+  recordAnswers: z.enum(["all", "found"], { error: "must be all or found" }).default(DEFAULT_GATEWAY.recordAnswers),
   maxTextLength: whole(1, 100_000_000).default(DEFAULT_GATEWAY.maxTextLength),
 }).refine(({ default: name, upstreams }) => name === undefined || upstreams.some((one) => one.name === name), {
   path: ["default"],

@@ -53,6 +53,8 @@ export interface GatewayConfig {
   readonly onBlock: BlockAnswer;
   /** What a model would say in place of an answer, where `onBlock` is `refusal_200`. */
   readonly refusal: string;
+  /** Whether clean answers are put on record one by one, too; they are counted either way. */
+  readonly recordAnswers: "all" | "found";
   /** UTF-16 code units that are screened of one request, at most; more is refused. */
   readonly maxTextLength: number;
 }

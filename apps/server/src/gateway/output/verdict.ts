@@ -5,7 +5,8 @@ import type { Exchange } from "../types.ts";
 
 /** What the record and the headers say of a screened answer. */
 export interface AnswerRecord {
-  readonly screeningId: string;
+  /** Null where the file wants no record of clean answers. */
+  readonly screeningId: string | null;
   readonly decision: OutputVerdict["decision"];
 }
 
@@ -17,6 +18,9 @@ export async function recordAnswer(all: Exchange, verdict: OutputVerdict, text: 
   const stage = first?.check ?? failures[0]?.stage ?? null;
   const reason = first?.kind ?? failures[0]?.reason ?? "clean";
   gateway.metrics.answerScreened(verdict, stage ?? "none", reason);
+  if (decision === "allow" && failures.length === 0 && gateway.config.recordAnswers === "found") {
+    return { screeningId: null, decision };
+  }
   const screeningId = gateway.recorder.nextId();
   await gateway.recorder.record({
     id: screeningId,

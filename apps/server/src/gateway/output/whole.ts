@@ -27,7 +27,10 @@ export async function screenWholeAnswer(
   const items: readonly unknown[] = Array.isArray(said) ? said : [];
   const { verdict, changed } = await screenItems(screening, output, items, isResponse);
   const { screeningId, decision } = await recordAnswer(all, verdict, textOf(items.map(saidIn)));
-  const headers = { "x-crucible-output-decision": decision, "x-crucible-output-screening-id": screeningId };
+  const headers = {
+    "x-crucible-output-decision": decision,
+    ...(screeningId === null ? {} : { "x-crucible-output-screening-id": screeningId }),
+  };
   if (!verdict.admitted) {
     if (verdict.decision === "error") throw guardDown();
     const { head, answer } = refusalOf(request, gateway.config);

@@ -16,7 +16,7 @@ export interface RecorderSettings {
   readonly maxSize: number;
   /** Rows of one statement. */
   readonly batch: number;
-  /** How long the first of a batch waits for others, milliseconds. */
+  /** How long a batch that is not full waits for more, milliseconds. */
   readonly gatherMs: number;
   /** How long a request waits for room, milliseconds. */
   readonly roomMs: number;
@@ -82,8 +82,9 @@ export function createRecorder(parts: RecorderParts): ScreeningRecorder {
   const hasRoom = (): boolean => rows.length < settings.maxRows && size < settings.maxSize;
 
   const writeAll = async (): Promise<void> => {
-    await pause(settings.gatherMs, hurry.signal);
     while (rows.length > 0 && !giveUp.signal.aborted) {
+      // A statement costs the embedded database what ten rows do: one that is not full waits for more.
+      if (rows.length < settings.batch) await pause(settings.gatherMs, hurry.signal);
       const batch = rows.slice(0, settings.batch);
       if (!(await store(batch))) return;
       rows = rows.slice(batch.length);
