@@ -40,7 +40,7 @@ const ELSEWHERE: Readonly<Record<string, SelfcheckGroup>> = {
   "kernel.process-ids": "processes",
 };
 
-/** Left out of `--quick`: those that wait for a limit, or run many programs. Milliseconds are theirs on an idle host. */
+/** Left out of `--quick`: those that wait for a limit, or run many programs. */
 const SLOW = new Set([
   "outcomes.timed-out",
   "outcomes.timed-out-any-moment",

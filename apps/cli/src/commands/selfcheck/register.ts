@@ -20,7 +20,7 @@ export function addSelfcheckCommands(program: Command, io: Io, done: (exitCode: 
     .option("--group <name>", `this group; repeatable: ${SelfcheckGroup.options.join(", ")}`, groupNamed, [])
     .option("--json [file]", "write the report as JSON to a file, or print it instead of the table")
     .option("--html <file>", "write the report as one page that loads nothing")
-    .option("--quick", "leave out what takes over 100 ms, and the controls")
+    .option("--quick", "leave out bombs and whatever waits, and the controls")
     .option("--data-dir <path>", "where a server of this host looks for the latest report (CRUCIBLE_DATA_DIR)")
     .addHelpText(
       "after",
