@@ -46,7 +46,8 @@ export const secretAttacks: readonly Check[] = checksOf("secrets", [
         for path in sys.argv[1:]:
             if os.path.realpath(path).startswith(own + "/"): continue
             try:
-                if os.path.isdir(path): held = os.listdir(path)
+                # The decoy that a sandbox itself puts there opens nothing.
+                if os.path.isdir(path): held = [name for name in os.listdir(path) if name != "aws-credentials"]
                 else: held = open(path, "rb").read(1)
                 # A sandbox's own first process has an environment of the sandbox's own making.
                 if held and path == "/proc/1/environ" and b"CRUCIBLE" not in open(path, "rb").read(): continue
