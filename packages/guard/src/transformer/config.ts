@@ -18,6 +18,11 @@ const tokenizerConfigSchema = z.object({ model_max_length: z.number().min(1).nul
 
 /** `crucible.json`, a file of our own that a model may bring. */
 const crucibleSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w.-]{1,100}$/)
+    .optional(),
+  files: z.record(z.string().max(200), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   input: z.enum(["raw", "normalised"]).default("raw"),
   windowTokens: z.int().min(16).max(8_192).optional(),
   strideTokens: z.int().min(1).max(8_192).optional(),

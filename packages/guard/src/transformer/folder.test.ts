@@ -92,6 +92,16 @@ describe("a model folder that is wrong", () => {
       { crucible: { windowTokens: 64, strideTokens: 64 } },
       /^crucible\.json: strideTokens 64 leaves gaps/,
     ],
+    [
+      "another file than crucible.json has a digest of",
+      { crucible: { files: { "config.json": "0".repeat(64) } } },
+      /^config\.json: is changed: crucible\.json has another SHA-256/,
+    ],
+    [
+      "a digest of a file that is not read",
+      { crucible: { files: { "x.json": "0".repeat(64) } } },
+      /^crucible\.json: files names "x.json"/,
+    ],
     ["an unknown key of ours", { crucible: { inputt: "raw" } }, /^crucible\.json: .*inputt/],
     [
       "a path that leads out",

@@ -24,7 +24,7 @@ const ONNX_NAME = /^model[\w.-]{0,100}\.onnx$/;
  *
  * Rejects with `ModelFileError`, which names the file and the reason.
  */
-export async function readTransformerFolder(path: string, name = basename(resolve(path))): Promise<TransformerModel> {
+export async function readTransformerFolder(path: string, called?: string): Promise<TransformerModel> {
   const folder = resolve(path);
   await checkManifest(folder);
   const json = async (file: keyof typeof MAX_FILE_BYTES): Promise<{ value: unknown; file: ModelFile }> =>
@@ -46,10 +46,27 @@ export async function readTransformerFolder(path: string, name = basename(resolv
   const onnx = await findOnnx(folder, crucible.onnxFile);
   const files = [config, tokenizer, tokenizerConfig, ours].flatMap((each) => (each === null ? [] : [each.file]));
   for (const each of [onnx.file, ...onnx.data]) files.push(await plainFile(folder, each, MAX_MODEL_BYTES));
+  const wrong = damagedFile(files, crucible.files ?? {});
+  if (wrong !== null) throw new ModelFileError(join(folder, wrong.file), wrong.reason);
   const lines = files.map((file) => `${file.sha256}  ${file.path}\n`).toSorted();
   const hash = createHash("sha256").update(lines.join("")).digest("hex").slice(0, 12);
   const { settings, stack } = read;
+  const name = called ?? crucible.name ?? basename(folder);
   return { name, version: `${name}@${hash}`, folder, onnxFile: onnx.file, files, settings, stack };
+}
+
+/** The first file that is not what `crucible.json` says of it: digests by path, of any of the files that are read. */
+function damagedFile(
+  files: readonly ModelFile[],
+  digests: Readonly<Record<string, string>>,
+): { file: string; reason: string } | null {
+  for (const [path, sha256] of Object.entries(digests)) {
+    const file = files.find((each) => each.path === path);
+    if (file === undefined)
+      return { file: "crucible.json", reason: `files names ${JSON.stringify(path)}, which is not read` };
+    if (file.sha256 !== sha256) return { file: path, reason: "is changed: crucible.json has another SHA-256 of it" };
+  }
+  return null;
 }
 
 /** Where the folder says what it should hold, every byte is compared. */
