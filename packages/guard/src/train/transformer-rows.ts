@@ -14,15 +14,13 @@ import { dealFolds } from "./split.ts";
 export interface TransformerRow extends Row {
   /** The text as the runtime feeds it. */
   readonly input: string;
-  /** Share of the draws, for rows of one label: sources count by the square root of their size. */
-  readonly weight: number;
   /** The part of the data it is in, 0 to `FOLDS` - 1; near-duplicates are in one part. */
   readonly fold: number;
 }
 
 /** Parts of the training data; the last is held out. */
 export const FOLDS = 10;
-/** One padded text for so many public rows. */
+/** One padded text for so many harmless public rows, and one for each attack: there are few. */
 const PAD_EVERY = 3;
 
 /** What is made for a training run. */
@@ -61,22 +59,16 @@ export function transformerRows(given: readonly Row[], options: RowOptions): Tra
   const all = kept.map(({ row }, i) => ({ row, fold: folds[i] as number }));
   for (let fold = 0; fold < FOLDS; fold++) {
     const inside = all.filter((each) => each.fold === fold && mayShip(each.row.source)).map(({ row }) => row);
-    const padded = padRows(inside, new Float64Array(inside.length), PAD_EVERY, seededRandom(seed + fold), PADDED_CHARS);
-    for (const { text, label } of padded) all.push({ row: { text, label, source: "padded", note: "" }, fold });
+    const padded = padRows(inside, new Float64Array(inside.length), 1, seededRandom(seed + fold), PADDED_CHARS);
+    padded.forEach(({ text, label }, i) => {
+      if (label === 1 || i % PAD_EVERY === 0) all.push({ row: { text, label, source: "padded", note: "" }, fold });
+    });
   }
-  const sizes = new Map<string, number>();
-  const kind = ({ label, source }: Row): string => `${label} ${source}`;
-  for (const { row } of all) sizes.set(kind(row), (sizes.get(kind(row)) ?? 0) + 1);
-  return all.map(({ row, fold }) => ({
-    ...row,
-    input: read(cut(row.text)),
-    weight: 1 / Math.sqrt(sizes.get(kind(row)) ?? 1),
-    fold,
-  }));
+  return all.map(({ row, fold }) => ({ ...row, input: read(cut(row.text)), fold }));
 }
 
 /** How long padded texts become: most fit the model's 512 tokens. */
-const PADDED_CHARS = { shortest: 200, longest: 2_000 };
+const PADDED_CHARS = { shortest: 200, longest: 1_400 };
 
 function made(seed: number, attacks: number): Row[] {
   const row = (text: string, label: 0 | 1, source: string): Row => ({ text, label, source, note: "" });
