@@ -1,3 +1,5 @@
+export { DEFAULT_ARTIFACT_LIMITS, MAX_ARTIFACT_LIMITS } from "./artifacts/limits.ts";
+export type * from "./artifacts/types.ts";
 export { BEHAVIOUR_RULES } from "./behaviour/rules.ts";
 export { createBubblewrapEngine } from "./bubblewrap/engine.ts";
 export type { BubblewrapOptions } from "./bubblewrap/prepare.ts";

@@ -1,5 +1,6 @@
 /** The contract between whoever wants code run and the engines that run it. */
 
+import type { ArtifactLimits, Artifacts } from "./artifacts/types.ts";
 import type { Session, SessionSpec } from "./session/types.ts";
 import type { NetworkLog } from "./network/types.ts";
 
@@ -70,6 +71,8 @@ export interface RunSpec {
   readonly compileLimits?: Partial<Limits>;
   /** Default: none. With `allow`, a forward proxy of ours lets the run reach these `name:port` and no more. */
   readonly network?: { readonly allow: readonly string[] };
+  /** Default: none. The regular files that the program leaves in its directory `out`; `true` for the default limits. */
+  readonly artifacts?: boolean | Partial<ArtifactLimits>;
 }
 
 /** What one step (compile or run) did. */
@@ -119,6 +122,8 @@ export interface RunOutcome extends StepResult {
   readonly behaviourScore: number;
   /** What was asked of the proxy; absent for a run without a network. */
   readonly network?: NetworkLog;
+  /** What the program left in `out`; absent unless the request asked for it. */
+  readonly artifacts?: Artifacts;
 }
 
 export type OutputStream = "stdout" | "stderr";
@@ -156,6 +161,8 @@ export interface ProbeReport {
   readonly belts: readonly Belt[];
   /** Whether it can give a run a network with an allow-list; absent means no. */
   readonly network?: boolean;
+  /** Whether it can give back the files of a run; absent means no. */
+  readonly artifacts?: boolean;
   /** Whether it has sandboxes that stay; absent means no. */
   readonly sessions?: boolean;
 }

@@ -1,3 +1,4 @@
+import { ARTIFACTS_DIR } from "../artifacts/read.ts";
 import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { withSeen } from "../behaviour/judge.ts";
 import { watchRoutes } from "../behaviour/unroutable.ts";
@@ -67,7 +68,12 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       const setup = frame();
       using routes = routesOf(started);
       let proxy: Proxy | null = null;
-      const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, givenBytes: givenBytes(plan) };
+      const steps = {
+        compileLimits: plan.compileLimits,
+        runLimits: plan.limits,
+        givenBytes: givenBytes(plan),
+        artifacts: plan.artifacts,
+      };
       try {
         try {
           proxy = await networkFor(started, plan, options.network, runOptions.signal);
@@ -101,6 +107,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
     probe: (host) => probe(host, options.bounds),
     runIn,
     hasNetwork: true,
+    hasArtifacts: true,
     openSession: (host, spec) => sessions.open(host, spec),
     close: async () => {
       await Promise.all([warm.close(), sessions.close()]);
@@ -125,6 +132,11 @@ async function networkFor(
   return openNetwork(started.innerPid, network, options ?? { allow: [] }, signal);
 }
 
+/** Programs need not make the directory; a file of that name is theirs. */
+function hasArtifactsDir({ artifacts, files }: RunPlan): boolean {
+  return artifacts !== null && !files.some(({ path }) => path === ARTIFACTS_DIR);
+}
+
 function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup | null): StartOptions {
   const insideNode = (path: string): string => (path === process.execPath ? INSIDE.node : path);
   const commands = commandsOf(plan, INSIDE.build, insideNode);
@@ -139,6 +151,7 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
       dataSlackBytes: plan.language.definition.dataSlackBytes ?? 0,
       stdinPath: plan.stdin.length === 0 ? null : INSIDE.stdin,
       writableDirs: [INSIDE.box],
+      ...(plan.artifacts === null ? {} : { collectFrom: INSIDE.cwd }),
     },
     host.script,
   );
@@ -153,12 +166,14 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
       ...boxArgs(Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0), givenBytes(plan)),
       ...decoyArgs(plan),
       ...parentDirs(plan.files).flatMap((dir) => ["--dir", `${INSIDE.cwd}/${dir}`]),
+      ...(hasArtifactsDir(plan) ? ["--dir", `${INSIDE.cwd}/${ARTIFACTS_DIR}`] : []),
     ],
     argsAfter: host.shared.after,
     command: [INSIDE.shell, "-c", script, "sh", ...commands.run],
     files: plan.files,
     stdin: plan.stdin,
     compiles: compile !== null,
+    collects: plan.artifacts !== null,
     filterPath: host.filterPath,
     pipes: host.pipes[slot] as SlotPipes,
     uid: host.changesUid ? slotUid(slot) : undefined,

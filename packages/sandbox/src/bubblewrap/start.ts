@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import type { RunGroup } from "../cgroup/types.ts";
+import { ARCHIVE_FD } from "../launcher/collect.ts";
 import { LAUNCHER_FDS } from "../launcher/script.ts";
 import type { Pipe, SlotPipes } from "../process/fifo.ts";
 import { closingDescriptors } from "../process/inherited.ts";
@@ -25,6 +26,8 @@ export interface StartOptions {
   /** Becomes a file inside; empty makes none. */
   readonly stdin: Uint8Array;
   readonly compiles: boolean;
+  /** The launcher gives back files; default: false. */
+  readonly collects?: boolean;
   readonly filterPath: string;
   readonly pipes: SlotPipes;
   readonly uid: number | undefined;
@@ -120,6 +123,10 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
     addFd("pipe");
     addFd("pipe");
   }
+  if (options.collects === true) {
+    while (fds.length < ARCHIVE_FD) addFd("null");
+    addFd("pipe");
+  }
   const filterFd = openSync(options.filterPath, "r");
   cleanup.defer(() => closeSync(filterFd));
   const args = [...options.args];
@@ -175,6 +182,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
   } catch (error) {
     return await fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
   }
+  const archive = options.collects === true ? child.stream(ARCHIVE_FD) : null;
   return {
     innerPid,
     sandbox: {
@@ -184,6 +192,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
       compileOutput: options.compiles
         ? { stdout: child.stream(LAUNCHER_FDS.compileStdout), stderr: child.stream(LAUNCHER_FDS.compileStderr) }
         : null,
+      ...(archive === null ? {} : { archive }),
       group: options.group,
       // The launcher.
       ownProcesses: 1,
@@ -195,6 +204,7 @@ export async function startSandbox(options: StartOptions): Promise<StartedSandbo
     },
     close: () => {
       for (const pipe of opened) pipe.ours.destroy();
+      archive?.destroy();
     },
   };
 }

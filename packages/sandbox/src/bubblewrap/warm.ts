@@ -28,8 +28,12 @@ const TEMPLATE_DISK_BYTES = 64 * 1024;
 /** A longer command line of a program is shown cut off in /proc; the program itself has it whole. */
 const COMMAND_LINE_BYTES = 4096;
 
-/** The request's variables could change how an interpreter starts (PYTHONHASHSEED, LD_PRELOAD): then it must start. */
-const isEligible = (plan: RunPlan): boolean => plan.language.name === LANGUAGE && Object.keys(plan.env).length === 0;
+/**
+ * The request's variables could change how an interpreter starts (PYTHONHASHSEED, LD_PRELOAD): then it must start. So
+ * must a run that gives back files, which its launcher collects.
+ */
+const isEligible = (plan: RunPlan): boolean =>
+  plan.language.name === LANGUAGE && Object.keys(plan.env).length === 0 && plan.artifacts === null;
 
 function templateArgs(host: Ready, slot: number, plan: RunPlan): string[] {
   const python = plan.language.toolPaths["python"] ?? "";

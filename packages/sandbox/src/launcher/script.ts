@@ -1,4 +1,5 @@
 import type { Limits } from "../types.ts";
+import { ARCHIVE_FD, collectLines } from "./collect.ts";
 import { LEFT } from "./status.ts";
 
 /** Descriptors that the launcher finds open. 0-2 belong to the program. */
@@ -56,6 +57,8 @@ export interface LauncherPlan {
   readonly stdinPath: string | null;
   /** Directories whose fill level tells "disk full" apart from an ordinary failure. */
   readonly writableDirs: readonly string[];
+  /** The working directory whose `out` is given back; absent for nothing. */
+  readonly collectFrom?: string;
 }
 
 /**
@@ -65,13 +68,15 @@ export interface LauncherPlan {
  * alike: the shell reports the signal on its own standard error, which here is the control descriptor. It
  * also sets rlimits (Node cannot), and waits at the start and between the steps while control groups are set
  * up from outside. Protocol on one socket, a line each: it reads `go`, writes `compiled CODE`, reads `go`,
- * writes (`left` and) `ran CODE`, and after a failure reads `check` or `bye`. A socket cannot be opened through /proc, so
+ * writes (`left` and) `ran CODE`, and after a failure reads `check` or `bye` (`collect.ts`: where files are to be given
+ * back, `collect` follows). A socket cannot be opened through /proc, so
  * the program cannot speak on it; even if it could, all it decides is the program's own exit status.
  *
  * Shells say nothing of SIGINT and SIGPIPE, so an end by one of these two is reported as exit code 130 or 141.
  */
 export function launcherScript(plan: LauncherPlan, options: ScriptOptions): string {
-  const closed = "3>&- 4>&- 5>&- 7>&-";
+  const { collectFrom } = plan;
+  const closed = `3>&- 4>&- 5>&- 7>&-${collectFrom === undefined ? "" : ` ${ARCHIVE_FD}>&-`}`;
   const awaitGo = `read -r go <&3; [ "$go" = go ] || exit 0`;
   // Process 1 gets no signal from inside but those that it handles, and some shells end by SIGINT. The subshells
   // start with the default again.
@@ -90,11 +95,15 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
   const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
   // kill(2): signal 0 to all but process 1 itself fails where there is no other.
   const tellLeft = options.seesOnlyInside === true ? `kill -s 0 -- -1 2>/dev/null && echo ${LEFT}; ` : "";
-  lines.push(
-    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`,
-    `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}${tellLeft}echo "ran $c"; [ $c = 0 ] && exit 0`,
-    `read -r go <&3; [ "$go" = check ] || exit 0`,
-    `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`,
-  );
+  lines.push(`(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`);
+  const report = `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}${tellLeft}echo "ran $c"`;
+  const lastLook = `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`;
+  if (collectFrom === undefined) {
+    lines.push(`${report}; [ $c = 0 ] && exit 0`, `read -r go <&3; [ "$go" = check ] || exit 0`, lastLook);
+  } else {
+    // What it ends must be the program's alone.
+    if (options.seesOnlyInside !== true) throw new Error("a launcher that is not the first process cannot collect");
+    lines.push(report, ...collectLines(collectFrom, lastLook));
+  }
   return lines.join("\n");
 }

@@ -30,6 +30,8 @@ export interface EngineCore<Host extends { readonly resources: Disposable }> {
   runIn(host: Host, slot: number, plan: RunPlan, options: RunOptions, startedAt: number): Promise<RunOutcome>;
   /** Whether `runIn` heeds `plan.network`; a run that wants one is refused otherwise. */
   readonly hasNetwork?: boolean;
+  /** Whether `runIn` heeds `plan.artifacts`; a run that wants them is refused otherwise. */
+  readonly hasArtifacts?: boolean;
   /** Absent where the engine has no sessions. @throws EngineUnavailableError, SpecError, Error with the reason. */
   openSession?(host: Host, spec: SessionSpec): Promise<Session>;
   /** Ends what is kept between runs, before the host's resources go. */
@@ -62,6 +64,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       return {
         ...(await core.probe(await ready())),
         network: core.hasNetwork === true,
+        artifacts: core.hasArtifacts === true,
         sessions: core.openSession !== undefined,
       };
     } catch (error) {
@@ -124,6 +127,8 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       const plan = planRun(spec, options.languages, options.bounds, options.network?.allow);
       if (plan.network.length > 0 && core.hasNetwork !== true)
         throw new EngineUnavailableError(name, "it cannot give a run a network", "use the engine bubblewrap");
+      if (plan.artifacts !== null && core.hasArtifacts !== true)
+        throw new EngineUnavailableError(name, "it cannot give back files of a run", "use the engine bubblewrap");
       const host = await ready();
       const ending = new AbortController();
       const signal =

@@ -1,4 +1,5 @@
 import type { IsolationLevel, Limits, RunOutcome, StepResult, Violation } from "../types.ts";
+import { noArtifacts } from "../artifacts/read.ts";
 import { violation } from "../behaviour/rules.ts";
 import { reasonFor } from "./classify.ts";
 import type { RunPlan } from "./plan.ts";
@@ -32,7 +33,9 @@ function frameFields({
   setupMs,
 }: OutcomeFrame): Omit<RunOutcome, keyof StepResult | "reason" | "compile" | "violations" | "behaviourScore"> {
   const { name: language, version: languageVersion } = plan.language;
-  return { engine, isolation, language, languageVersion, setupMs, limits: plan.limits };
+  const fields = { engine, isolation, language, languageVersion, setupMs, limits: plan.limits };
+  if (plan.artifacts === null) return fields;
+  return { ...fields, artifacts: noArtifacts("nothing was collected: the program did not end by itself") };
 }
 
 /** The run never started, or was given up before it did. */
@@ -87,5 +90,5 @@ export function outcomeOf(frame: OutcomeFrame, supervised: Supervised, brokenBy:
   }
   const reason =
     run.status === "sandbox_failed" ? brokenBy : reasonFor(run.status, plan.limits, run.limitsHit, run.signal);
-  return { ...run, ...fields, reason };
+  return { ...run, ...fields, reason, ...(supervised.artifacts == null ? {} : { artifacts: supervised.artifacts }) };
 }

@@ -1,3 +1,5 @@
+import { checkArtifacts } from "../artifacts/limits.ts";
+import type { ArtifactLimits } from "../artifacts/types.ts";
 import { type Decoy, newDecoy } from "../behaviour/decoy.ts";
 import { SpecError } from "../errors.ts";
 import { findLanguage, LANGUAGES } from "../languages/table.ts";
@@ -20,6 +22,8 @@ export interface RunPlan {
   readonly env: Readonly<Record<string, string>>;
   /** What the proxy lets through; empty: no network. */
   readonly network: readonly AllowedHost[];
+  /** Null where no files are given back. */
+  readonly artifacts: ArtifactLimits | null;
   readonly limits: Limits;
   /** Null for languages that run from source. */
   readonly compileLimits: Limits | null;
@@ -105,6 +109,7 @@ export function planRun(
     stdin: spec.stdin ?? new Uint8Array(),
     env: network.length === 0 ? env : { ...PROXY_ENV, ...env },
     network,
+    artifacts: checkArtifacts(spec.artifacts),
     limits: resolveLimits(spec.limits, DEFAULT_LIMITS, bounds, "limits"),
     compileLimits: compiled ? resolveLimits(spec.compileLimits, DEFAULT_COMPILE_LIMITS, bounds, "compileLimits") : null,
     decoy: newDecoy(),

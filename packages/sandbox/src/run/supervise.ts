@@ -1,4 +1,6 @@
 import type { Duplex, Readable } from "node:stream";
+import { readArtifacts } from "../artifacts/read.ts";
+import type { ArtifactLimits, Artifacts } from "../artifacts/types.ts";
 import { FRESH_USAGE } from "../cgroup/types.ts";
 import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
 import { readStatus } from "../launcher/status.ts";
@@ -19,6 +21,8 @@ export interface RunningSandbox {
   readonly stderr: Readable;
   /** Null without a compile step. */
   readonly compileOutput: { readonly stdout: Readable; readonly stderr: Readable } | null;
+  /** The archive of what a run gives back; absent where nothing is. */
+  readonly archive?: Readable;
   readonly group: RunGroup | null;
   /** Processes of the sandbox's own that are in the group, and none of the program's affair. */
   readonly ownProcesses: number;
@@ -33,6 +37,8 @@ export interface StepPlan {
   readonly runLimits: Limits;
   /** What we put on the tmpfs before the program wrote anything; null where files are not on a tmpfs. */
   readonly givenBytes: number | null;
+  /** Of what the run gives back, where the sandbox has an archive. */
+  readonly artifacts?: ArtifactLimits | null;
 }
 
 export interface Supervised {
@@ -42,12 +48,18 @@ export interface Supervised {
   readonly statusFlooded: boolean;
   /** Something that the program had started was still there when it ended. */
   readonly processesLeft: boolean;
+  /** Null where nothing was collected. */
+  readonly artifacts?: Artifacts | null;
 }
 
 /** Output can lag behind the death of its writers by a read or two, never by this much. */
 const DRAIN_DEADLINE_MS = 2_000;
 /** For the launcher's last look and the end of what the program left behind; at the program's expense. */
 const END_DEADLINE_MS = 1_000;
+/** For the archive of what the run gives back; beside the program's own time. */
+const COLLECT_DEADLINE_MS = 2_000;
+/** What collecting may take beside what the program has left in use: tar with its list of names, and its processes. */
+const COLLECT_ROOM = { memoryBytes: 32 * 1024 * 1024, pids: 8 } as const;
 
 interface Step {
   readonly name: OutputChunk["step"];
@@ -58,6 +70,8 @@ interface Step {
   /** The group's counters when the step began; null without a group. */
   readonly before: GroupUsage | null;
   wallMs: number | null;
+  /** The counters as the program left them, where something runs after it. */
+  after: GroupUsage | null;
   report: Extract<LauncherMessage, { kind: "compiled" | "ran" }> | null;
   full: { diskFull: boolean; fileFull: boolean };
 }
@@ -96,12 +110,13 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
       stderr: tap(err, limits.stderrBytes, onChunk("stderr"), () => stop("output_exceeded")),
       before,
       wallMs: null,
+      after: null,
       report: null,
       full: { diskFull: false, fileFull: false },
     };
   };
   const result = (step: Step): StepResult => {
-    const usage = group?.usage() ?? null;
+    const usage = step.after ?? group?.usage() ?? null;
     const cpuMs = usage?.cpuMs == null ? (step.report?.childCpuMs ?? null) : usage.cpuMs - (step.before?.cpuMs ?? 0);
     const evidence: StepEvidence = {
       stopped,
@@ -168,10 +183,33 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     sandbox.control.write("go\n");
   };
 
+  const archive =
+    sandbox.archive === undefined || plan.artifacts == null ? null : { from: sandbox.archive, limits: plan.artifacts };
+  let collecting: Promise<Artifacts> | undefined;
+  const collect = (step: Step): void => {
+    if (archive === null || collecting !== undefined || step.report === null) return;
+    clearTimeout(ending);
+    ending = setTimeout(sandbox.kill, COLLECT_DEADLINE_MS);
+    step.after = group?.usage() ?? null;
+    const { memoryBytes, pids } = step.limits;
+    try {
+      limitGroup({
+        ...step.limits,
+        memoryBytes: memoryBytes + COLLECT_ROOM.memoryBytes,
+        // What the program has left is ended first, and counts until it is gone.
+        pids: 2 * pids + COLLECT_ROOM.pids,
+      });
+    } catch {
+      // Then it has to do with what the program had.
+    }
+    collecting = readArtifacts(archive.from, archive.limits).finally(sandbox.kill);
+    sandbox.control.write("collect\n");
+  };
   const onMessage = (message: LauncherMessage): void => {
     const step = current;
     if (message.kind === "checked") {
       step.full = { diskFull: message.diskFull, fileFull: message.fileFull };
+      collect(step);
       return;
     }
     if (step.report !== null || (message.kind === "compiled") !== (step.name === "compile")) return;
@@ -182,7 +220,10 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     else {
       // A program that has taken over the launcher may say that it has ended and go on: nothing outlives this.
       ending = setTimeout(sandbox.kill, END_DEADLINE_MS);
-      if (message.code !== 0) sandbox.control.write(mayBeFull(step) ? "check\n" : "bye\n");
+      const looks = message.code !== 0 && mayBeFull(step);
+      if (looks) sandbox.control.write("check\n");
+      else if (archive !== null) collect(step);
+      else if (message.code !== 0) sandbox.control.write("bye\n");
     }
   };
   let ending: NodeJS.Timeout | undefined;
@@ -216,5 +257,11 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     return { compile: compileResult ?? result(compile), run: null, statusFlooded, processesLeft: false };
   }
   const processesLeft = current.report?.processesLeft ?? false;
-  return { compile: compileResult, run: result(current), statusFlooded, processesLeft };
+  return {
+    compile: compileResult,
+    run: result(current),
+    statusFlooded,
+    processesLeft,
+    artifacts: (await collecting) ?? null,
+  };
 }

@@ -14,6 +14,8 @@ export interface ReadTarOptions {
   readonly kinds?: readonly TarKind[];
   /** Leave devices and FIFOs out instead of refusing the archive: images may hold some. Default: false. */
   readonly skipsDevices?: boolean;
+  /** Takes a member with a bad path, or a device or FIFO, that is then left out instead of refusing the archive. */
+  readonly onUnwanted?: (name: string, reason: string) => void;
 }
 
 /** Type flags (ustar): file, the same for contiguous files, hard link, symbolic link, directory. */
@@ -26,6 +28,7 @@ const KIND_OF: Readonly<Record<string, TarKind>> = {
 };
 /** Character device, block device, FIFO. */
 const DEVICES = "346";
+const lossy = new TextDecoder();
 /** One extended header; 16 records of the longest path would fit. */
 const EXTENSION_BYTES = 64 * 1024;
 
@@ -51,6 +54,38 @@ async function extension(source: ByteSource, { size }: RawHeader): Promise<Uint8
 async function expectEnd(source: ByteSource): Promise<void> {
   for (let piece = await source.some(BLOCK_BYTES); piece !== null; piece = await source.some(BLOCK_BYTES)) {
     if (!isZeroBlock(piece)) throw new TarError("trailing_data", "something follows the end of the archive");
+  }
+}
+
+async function skip(source: ByteSource, bytes: number): Promise<void> {
+  for (let left = bytes; left > 0;) {
+    const piece = await source.some(left);
+    if (piece === null) throw new TarError("truncated", "the archive ends in a file");
+    left -= piece.length;
+  }
+}
+
+type Described = ReturnType<typeof describe>;
+
+/** The member, or how many bytes of it to pass over where the reader lets it be left out. */
+function unlessUnwanted(
+  header: RawHeader,
+  pending: Pending,
+  limits: TarLimits,
+  { skipsDevices, onUnwanted }: ReadTarOptions,
+): Described | { readonly skippedBytes: number } {
+  const name = (): string => lossy.decode(pending.pax?.path ?? pending.longName ?? header.name);
+  if (DEVICES.includes(header.type) && header.size === 0 && (skipsDevices === true || onUnwanted !== undefined)) {
+    onUnwanted?.(name(), "a device or a named pipe");
+    return { skippedBytes: 0 };
+  }
+  try {
+    return describe(header, pending, limits);
+  } catch (error) {
+    if (onUnwanted === undefined || !(error instanceof TarError) || error.fault !== "bad_path") throw error;
+    onUnwanted(name(), error.message);
+    // Data follows a file alone; where a liar says otherwise, the next header is none and the archive is refused.
+    return { skippedBytes: KIND_OF[header.type] === "file" ? (pending.pax?.size ?? header.size) : 0 };
   }
 }
 
@@ -131,18 +166,16 @@ export async function* readTar(
         }
         continue;
       }
-      if (options.skipsDevices === true && DEVICES.includes(header.type) && header.size === 0) {
-        pending = { pax: null, longName: null, longLink: null };
-        extensions = 0;
-        entries += 1;
-        if (entries > limits.entries) throw new TarError("too_many_entries", `over ${limits.entries} members`);
-        continue;
-      }
-      const { path, ...rest } = describe(header, pending, limits);
+      const described = unlessUnwanted(header, pending, limits, options);
       pending = { pax: null, longName: null, longLink: null };
       extensions = 0;
       entries += 1;
       if (entries > limits.entries) throw new TarError("too_many_entries", `over ${limits.entries} members`);
+      if ("skippedBytes" in described) {
+        await skip(source, described.skippedBytes + padding(described.skippedBytes));
+        continue;
+      }
+      const { path, ...rest } = described;
       if (!kinds.includes(rest.kind)) throw new TarError("forbidden_kind", `a ${rest.kind} is not wanted here`);
       total += rest.sizeBytes;
       if (rest.sizeBytes > limits.fileBytes)
@@ -158,11 +191,7 @@ export async function* readTar(
         }
       })();
       if (path !== null) yield { path, ...rest, content };
-      while (left > 0) {
-        const piece = await source.some(left);
-        if (piece === null) throw new TarError("truncated", "the archive ends in a file");
-        left -= piece.length;
-      }
+      await skip(source, left);
       await source.take(padding(rest.sizeBytes));
     }
   } finally {

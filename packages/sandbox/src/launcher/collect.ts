@@ -1,0 +1,25 @@
+import { ARTIFACTS_DIR } from "../artifacts/read.ts";
+
+/** The launcher's descriptor for the archive; the program never has it. */
+export const ARCHIVE_FD = 6;
+/** Processor time of each process that collects, seconds: the second belt behind the deadline of who reads. */
+const CPU_SECONDS = 3;
+
+/**
+ * What the launcher does after its report when files are to be given back: it waits for `collect`, ends whatever the
+ * program has left, and becomes tar. That is still the sandbox's first process, with the program's own rights: it sees
+ * nothing that the program could not have copied. It follows no link, and takes no name from the program as an option.
+ * Modes are opened first, because the program's files are the program's: one without read permission is no secret.
+ * @param workingDir a path of ours, without a character that means something to a shell.
+ */
+export function collectLines(workingDir: string, lastLook: string): string[] {
+  const dir = `${workingDir}/${ARTIFACTS_DIR}`;
+  return [
+    "read -r go <&3",
+    `if [ "$go" = check ]; then ${lastLook}; read -r go <&3; fi`,
+    `[ "$go" = collect ] || exit 0`,
+    `kill -s KILL -- -1 2>/dev/null; exec >&${ARCHIVE_FD} 2>/dev/null </dev/null 3>&- ${ARCHIVE_FD}>&-`,
+    `ulimit -c 0; ulimit -t ${CPU_SECONDS}; [ -L ${dir} ] || chmod -R u+rwX ${dir}`,
+    `exec tar -c -f - --format=gnu --sort=name -C ${workingDir} ${ARTIFACTS_DIR}`,
+  ];
+}
