@@ -52,6 +52,14 @@ describe("stands in for the interpreter", () => {
     });
   });
 
+  test("tells of a program that gives its decoy away, after the program's own words", async () => {
+    const file = await program("leaks.py", "import os\nprint(os.environ['AWS_SECRET_ACCESS_KEY'][::-1])\n");
+    const ended = await crucible(["run", file]);
+    expect(ended).toMatchObject({ code: 0, stderr: "crucible: behaviour score 60 of 100: canary in output\n" });
+    const json = JSON.parse((await crucible(["run", "--json", file])).stdout) as { behaviourScore: number };
+    expect(json.behaviourScore).toBe(60);
+  });
+
   test("output comes while the program runs, not at its end", async () => {
     const file = await program("waits.py", "import time\nprint('first', flush=True)\ntime.sleep(60)\n");
     const running = start(["run", file]);
