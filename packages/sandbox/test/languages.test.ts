@@ -50,6 +50,8 @@ describe("every language in bubblewrap", () => {
           status: "exited",
           exitCode: 3,
           languageVersion: language?.version,
+          // No compiler and no runtime does by itself what counts against a program.
+          violations: [],
         });
         expect(text(outcome.stdout).trim()).toBe("hello world $HOME");
         expect(text(outcome.stderr)).toContain("note");
