@@ -31,7 +31,7 @@ export const DEFAULT_RECORDER = {
   maxRows: 4_096,
   maxSize: 8 * 1024 * 1024,
   batch: 256,
-  gatherMs: 25,
+  gatherMs: 100,
   roomMs: 1_000,
   retryMs: 250,
   closeMs: 5_000,
