@@ -8,13 +8,21 @@ import type { Engine } from "../src/types.ts";
 import { QUIET_SIGNALS } from "./quiet-signals.ts";
 
 const languages = await detectLanguages(["python", "bash", "c"]);
-const create = async (): Promise<Engine> =>
-  createGvisorEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8 });
+const createWith = (pool: number) => async (): Promise<Engine> =>
+  createGvisorEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8, pool });
+const create = createWith(0);
+const except = { ...QUIET_SIGNALS, ...GVISOR_EXCEPTIONS };
 
+engineContract({ name: "gvisor", create, promises: { ...PROMISES_ISOLATION, except } });
+// The pool changes how Python is started, not what is around it; gVisor takes half a second for a check.
 engineContract({
-  name: "gvisor",
-  create,
-  promises: { ...PROMISES_ISOLATION, except: { ...QUIET_SIGNALS, ...GVISOR_EXCEPTIONS } },
+  name: "gvisor, Python from a pool",
+  create: createWith(4),
+  promises: {
+    groups: ["processes", "secrets", "tenancy", "cleanup"],
+    because: "what is around the program is held above, and is the same with the pool",
+    except,
+  },
 });
 
 it("works wherever the tests' packages were installed", async (context) => {

@@ -7,10 +7,13 @@ import type { Engine } from "../src/types.ts";
 import { QUIET_SIGNALS } from "./quiet-signals.ts";
 
 const languages = await detectLanguages(["python", "bash", "c"]);
-const create = async (): Promise<Engine> =>
-  createRuncEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8 });
+const createWith = (pool: number) => async (): Promise<Engine> =>
+  createRuncEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 8, pool });
+const create = createWith(0);
+const promises = { ...PROMISES_ISOLATION, except: QUIET_SIGNALS };
 
-engineContract({ name: "runc", create, promises: { ...PROMISES_ISOLATION, except: QUIET_SIGNALS } });
+engineContract({ name: "runc", create, promises });
+engineContract({ name: "runc, Python from a pool", create: createWith(8), promises });
 
 it("works wherever the tests' packages were installed", async (context) => {
   await using engine = await create();

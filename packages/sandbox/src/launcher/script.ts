@@ -42,7 +42,7 @@ export interface ScriptOptions {
   /** On where the shell is the first process of a pid namespace: whatever it can signal is the program's. */
   readonly seesOnlyInside?: boolean;
   /** Shell code that each step runs just before its program; must end the shell where it fails. */
-  readonly enterStep?: (limits: Limits) => string;
+  readonly enterStep?: (limits: Pick<Limits, "pids">) => string;
   /** Written to both streams of the compile step at its end, where they are also those of the program. */
   readonly compileEndMark?: string;
 }
@@ -91,19 +91,53 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
     );
   }
   const stdin = quote(plan.stdinPath ?? "/dev/null");
-  const where = plan.writableDirs.map(quote).join(" ");
-  const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
-  // kill(2): signal 0 to all but process 1 itself fails where there is no other.
-  const tellLeft = options.seesOnlyInside === true ? `kill -s 0 -- -1 2>/dev/null && echo ${LEFT}; ` : "";
-  lines.push(`(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`);
-  const report = `c=$?; exec 1>&3 7>&-; ${options.limitData ? "times; " : ""}${tellLeft}echo "ran $c"`;
-  const lastLook = `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`;
-  if (collectFrom === undefined) {
-    lines.push(`${report}; [ $c = 0 ] && exit 0`, `read -r go <&3; [ "$go" = check ] || exit 0`, lastLook);
-  } else {
-    // What it ends must be the program's alone.
-    if (options.seesOnlyInside !== true) throw new Error("a launcher that is not the first process cannot collect");
-    lines.push(report, ...collectLines(collectFrom, lastLook));
-  }
+  lines.push(
+    `(exec <${stdin} 2>&7 ${closed}; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`,
+    ...reportLines(plan.writableDirs, plan.runLimits.fileSizeBytes, options, collectFrom),
+  );
   return lines.join("\n");
+}
+
+/** What the launcher says once the program has ended. */
+function reportLines(
+  writableDirs: readonly string[],
+  fileSizeBytes: number,
+  { limitData, seesOnlyInside }: Pick<ScriptOptions, "limitData" | "seesOnlyInside">,
+  collectFrom?: string,
+): string[] {
+  const where = writableDirs.map(quote).join(" ");
+  const largest = Math.max(512, Math.floor(fileSizeBytes / 512) * 512);
+  // kill(2): signal 0 to all but process 1 itself fails where there is no other.
+  const tellLeft = seesOnlyInside === true ? `kill -s 0 -- -1 2>/dev/null && echo ${LEFT}; ` : "";
+  const report = `c=$?; exec 1>&3 7>&-; ${limitData ? "times; " : ""}${tellLeft}echo "ran $c"`;
+  const lastLook = `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`;
+  if (collectFrom !== undefined) {
+    // What it ends must be the program's alone.
+    if (seesOnlyInside !== true) throw new Error("a launcher that is not the first process cannot collect");
+    return [report, ...collectLines(collectFrom, lastLook)];
+  }
+  return [`${report}; [ $c = 0 ] && exit 0`, `read -r go <&3; [ "$go" = check ] || exit 0`, lastLook];
+}
+
+export interface PreparedScriptPlan {
+  readonly writableDirs: readonly string[];
+  readonly fileSizeBytes: number;
+  /** Shell code that puts the program into what is to hold it; null for none. */
+  readonly enterStep: string | null;
+}
+
+/**
+ * The launcher of a sandbox that is prepared before there is a request: its `"$@"` is an interpreter that is started
+ * at once, and takes the program, its limits and the `go` from the control socket itself.
+ */
+export function preparedScript(
+  { writableDirs, fileSizeBytes, enterStep }: PreparedScriptPlan,
+  options: Pick<ScriptOptions, "seesOnlyInside">,
+): string {
+  const enter = enterStep === null ? "" : `${enterStep}; `;
+  return [
+    "trap : INT; exec 7>&2 2>&3",
+    `(exec </dev/null 2>&7 4>&- 5>&- 7>&-; ${enter}ulimit -c 0; exec "$@")`,
+    ...reportLines(writableDirs, fileSizeBytes, { ...options, limitData: false }),
+  ].join("\n");
 }

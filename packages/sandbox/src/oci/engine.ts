@@ -7,6 +7,12 @@ import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
 import type { SlotPipes } from "../process/fifo.ts";
+import type { StartFailure } from "../bubblewrap/start.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { RunningSandbox } from "../run/supervise.ts";
+import { preparedKey, OWN_KERNEL_THREADS } from "./prepared.ts";
+import type { PreparedContainer } from "./prepared.ts";
+import { createContainerPool } from "./warm.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import { commandsOf, givenBytes } from "../run/plan.ts";
@@ -27,9 +33,6 @@ import type { ContainerOptions } from "./start.ts";
 
 /** What the decoy file takes on the tmpfs. */
 const DECOY_BYTES = 4096;
-
-/** Threads of gVisor's own beside those that stand for the program's: 30 at rest, a few more under load. */
-const OWN_KERNEL_THREADS = 96;
 
 function containerOptions(
   host: Ready,
@@ -92,9 +95,58 @@ function containerOptions(
 /** Our own Node is mounted wherever it is needed. */
 const isInside = ({ system }: Ready, path: string): boolean => path === process.execPath || system.has(path);
 
+/** A sandbox that waits for `go`, and what gives it up for good. */
+interface Lease {
+  readonly sandbox: RunningSandbox;
+  /** The container's first process, on the host. */
+  readonly innerPid: number;
+  release(): Promise<void>;
+}
+
 function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
   const { name, isolation } = runtime;
   let runNumber = 0;
+  let pool: Pool<PreparedContainer> | undefined;
+
+  /** A prepared sandbox that has taken the program in; null where there is none, or it does not answer. */
+  const fromPool = async (plan: RunPlan, signal: AbortSignal | undefined): Promise<Lease | null> => {
+    const key = preparedKey(plan);
+    const made = key === null ? null : pool?.take(key);
+    if (made === null || made === undefined) return null;
+    const sandbox = await made.load(plan, signal);
+    if (sandbox !== null) return { sandbox, innerPid: made.started.innerPid, release: () => made.destroy() };
+    await made.destroy();
+    return null;
+  };
+
+  const fresh = async (
+    host: Ready,
+    slot: number,
+    plan: RunPlan,
+    signal: AbortSignal | undefined,
+  ): Promise<Lease | StartFailure> => {
+    runNumber += 1;
+    let group: RunGroup | null;
+    try {
+      group = host.cgroups.usable ? host.cgroups.create(`o${runNumber}`) : null;
+    } catch (error) {
+      return { failure: `no control group for the run: ${(error as Error).message}`, missing: false };
+    }
+    const started = await startContainer(host, containerOptions(host, slot, plan, group, signal));
+    if ("failure" in started) {
+      await group?.destroy();
+      return started;
+    }
+    const { sandbox, innerPid } = started;
+    const release = async (): Promise<void> => {
+      sandbox.kill();
+      await sandbox.ended;
+      await started.close();
+      await group?.destroy();
+    };
+    return { sandbox, innerPid, release };
+  };
+
   const runIn = async (
     host: Ready,
     slot: number,
@@ -105,48 +157,44 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     const frame = () => ({ engine: name, isolation, plan, setupMs: performance.now() - startedAt });
     const absent = Object.values(plan.language.toolPaths).find((path) => !isInside(host, path));
     if (absent !== undefined) return notRun(frame(), "sandbox_failed", `the root file system has no ${absent}`);
-    runNumber += 1;
-    let group: RunGroup | null;
-    try {
-      group = host.cgroups.usable ? host.cgroups.create(`o${runNumber}`) : null;
-    } catch (error) {
-      return notRun(frame(), "sandbox_failed", `no control group for the run: ${(error as Error).message}`);
+    const { signal } = runOptions;
+    const lease = (await fromPool(plan, signal)) ?? (await fresh(host, slot, plan, signal));
+    if ("failure" in lease) {
+      if (lease.missing)
+        throw new EngineUnavailableError(name, `${host.tool.path} is gone: ${lease.failure}`, runtime.install);
+      if (signal?.aborted === true) return notRun(frame(), "cancelled", "cancelled before it started");
+      return notRun(frame(), "sandbox_failed", lease.failure);
     }
+    const setup = frame();
+    const { sandbox } = lease;
+    const steps = {
+      compileLimits: plan.compileLimits,
+      runLimits: plan.limits,
+      // gVisor keeps the program's memory in one file, which counts as one of the tmpfs.
+      givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan) + DECOY_BYTES,
+    };
     try {
-      const started = await startContainer(host, containerOptions(host, slot, plan, group, runOptions.signal));
-      if ("failure" in started) {
-        if (started.missing)
-          throw new EngineUnavailableError(name, `${host.tool.path} is gone: ${started.failure}`, runtime.install);
-        if (runOptions.signal?.aborted === true) return notRun(frame(), "cancelled", "cancelled before it started");
-        return notRun(frame(), "sandbox_failed", started.failure);
-      }
-      const setup = frame();
       // gVisor's programs have no route out that the host's kernel would count.
-      using routes = runtime.hasOwnKernel ? null : watchRoutes(started.innerPid);
-      const steps = {
-        compileLimits: plan.compileLimits,
-        runLimits: plan.limits,
-        // gVisor keeps the program's memory in one file, which counts as one of the tmpfs.
-        givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan) + DECOY_BYTES,
-      };
-      try {
-        const supervised = await supervise(started.sandbox, steps, runOptions);
-        const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
-        const said = isBroken ? await messageOf(supervised.run?.stderr, started.sandbox.stderr) : "";
-        return withSeen(outcomeOf(setup, supervised, said), routes?.seen() ?? []);
-      } finally {
-        started.sandbox.kill();
-        await started.sandbox.ended;
-        await started.close();
-      }
+      using routes = runtime.hasOwnKernel ? null : watchRoutes(lease.innerPid);
+      const supervised = await supervise(sandbox, steps, runOptions);
+      const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
+      const said = isBroken ? await messageOf(supervised.run?.stderr, sandbox.stderr) : "";
+      return withSeen(outcomeOf(setup, supervised, said), routes?.seen() ?? []);
     } finally {
-      await group?.destroy();
+      await lease.release();
     }
   };
   return createEngineShell(name, isolation, options, {
-    makeReady: () => makeReady(runtime, options),
+    makeReady: async () => {
+      const host = await makeReady(runtime, options);
+      pool = createContainerPool(host, options);
+      return host;
+    },
     probe: (host) => probeOci(host, options.bounds),
     runIn,
+    close: async () => {
+      await pool?.close();
+    },
   });
 }
 

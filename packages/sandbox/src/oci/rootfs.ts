@@ -20,6 +20,8 @@ import { insideRoot } from "./inside-root.ts";
 export const OCI_INSIDE = {
   shell: "/crucible/launcher",
   node: "/crucible/node",
+  /** The interpreter's program in a sandbox that is prepared. */
+  prepared: "/crucible/prepared.py",
   /** Where gVisor's launcher mounts the group that counts processes. */
   pids: "/run/crucible",
 } as const;
@@ -30,6 +32,7 @@ export interface Rootfs {
   readonly mounts: readonly OciMount[];
 }
 
+const PREPARED_SOURCE = new URL("prepared.py", import.meta.url);
 const SYSTEM_DIRS = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 function directory(path: string): void {
@@ -71,6 +74,8 @@ function writeOwn(dir: string, shell: string, hasOwnKernel: boolean): void {
   }
   writeLauncher(join(dir, OCI_INSIDE.shell), shell, hasOwnKernel);
   writeFileSync(join(dir, OCI_INSIDE.node), "");
+  copyFileSync(PREPARED_SOURCE, join(dir, OCI_INSIDE.prepared));
+  chmodSync(join(dir, OCI_INSIDE.prepared), 0o644);
 }
 
 /**

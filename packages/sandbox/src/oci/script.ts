@@ -12,7 +12,15 @@ import { OCI_INSIDE } from "./rootfs.ts";
 /** Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it. */
 export function boxArchive(plan: Pick<RunPlan, "files" | "stdin"> & { readonly decoy?: Decoy }): Uint8Array {
   const dir = (path: string, mode = 0o755): TarMember => ({ kind: "directory", path, mode });
-  const members: TarMember[] = [dir("cwd"), dir("build"), dir("home"), dir("tmp", 0o1777), dir("shm", 0o1777)];
+  // The first makes the place itself the user's.
+  const members: TarMember[] = [
+    dir("."),
+    dir("cwd"),
+    dir("build"),
+    dir("home"),
+    dir("tmp", 0o1777),
+    dir("shm", 0o1777),
+  ];
   for (const path of parentDirs(plan.files)) members.push(dir(`cwd/${path}`));
   for (const { path, content } of plan.files) members.push({ kind: "file", path: `cwd/${path}`, content, mode: 0o755 });
   if (plan.decoy !== undefined) {
@@ -27,9 +35,9 @@ export function boxArchive(plan: Pick<RunPlan, "files" | "stdin"> & { readonly d
  * First lines of the launcher: unpack so many bytes from the control socket, then say `ready`. The host sends
  * nothing more until then, so that it does no harm if `head` reads ahead.
  */
-export function unpackScript(archiveBytes: number): string {
+export function unpackScript(archiveBytes: number, saysReady = true): string {
   const unpack = `head -c ${archiveBytes} <&3 | tar -xpf - --numeric-owner -m -C ${INSIDE.box}`;
-  return `${unpack} || exit 1; cd ${INSIDE.cwd} || exit 1; echo ready >&3`;
+  return `${unpack} || exit 1; cd ${INSIDE.cwd} || exit 1${saysReady ? "; echo ready >&3" : ""}`;
 }
 
 /**
@@ -42,7 +50,7 @@ export function ownKernelScript(): string {
 }
 
 /** Puts a step of gVisor's into its group. */
-export function enterOwnKernelStep({ pids }: Limits): string {
+export function enterOwnKernelStep({ pids }: Pick<Limits, "pids">): string {
   const group = `${OCI_INSIDE.pids}/run`;
   return `{ echo ${pids} >${group}/pids.max && echo 0 >${group}/cgroup.procs; } || exit 126`;
 }

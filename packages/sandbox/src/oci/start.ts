@@ -36,6 +36,8 @@ export interface StartedContainer {
   /** The container's first process, on the host. */
   readonly innerPid: number;
   readonly sandbox: RunningSandbox;
+  /** False once the runtime has ended, or the launcher can be spoken to no more. */
+  readonly isAlive: boolean;
   /** Ends what is left, and removes it. To be called when the sandbox has ended, or was killed. */
   close(): Promise<void>;
 }
@@ -47,7 +49,7 @@ const RUNTIME_END_MS = 5_000;
 const GIVEN_UP_END_MS = 1_000;
 
 /** The first line that comes; null when the stream ends, or takes too long. Reads nothing beyond it: nothing is sent. */
-function firstLine(stream: Duplex, signal: AbortSignal | undefined): Promise<string | null> {
+export function firstLine(stream: Duplex, signal: AbortSignal | undefined): Promise<string | null> {
   return new Promise((resolve) => {
     let text = "";
     const finish = (line: string | null): void => {
@@ -72,9 +74,11 @@ function firstLine(stream: Duplex, signal: AbortSignal | undefined): Promise<str
   });
 }
 
-/** Puts everything that the runtime started, but not the runtime itself, into the group. */
-async function enterGroup(runtimePid: number, innerPid: number, group: RunGroup, hasOwnKernel: boolean): Promise<void> {
-  if (!hasOwnKernel) return await group.add(innerPid);
+/**
+ * Puts everything that the runtime started, but not the runtime itself, into the group. Inside there is the launcher
+ * and, in a sandbox that is prepared, an interpreter; neither starts anything while it waits.
+ */
+async function enterGroup(runtimePid: number, group: RunGroup): Promise<void> {
   const moved = new Set<number>();
   for (;;) {
     const fresh = descendantsOf(runtimePid).filter((pid) => !moved.has(pid));
@@ -157,7 +161,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   innerPid = await containerPid(bundle);
   if (innerPid === null) return await fail(`${runtime.program} does not say which process it has started`);
   try {
-    if (group !== null) await enterGroup(child.pid, innerPid, group, runtime.hasOwnKernel);
+    if (group !== null) await enterGroup(child.pid, group);
   } catch (error) {
     return await fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
   }
@@ -171,7 +175,19 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
         stdout: split?.[0]?.before ?? child.stream(LAUNCHER_FDS.compileStdout),
         stderr: split?.[1]?.before ?? child.stream(LAUNCHER_FDS.compileStderr),
       };
+  if (runtime.hasOwnKernel) {
+    // In order, gVisor takes as long to end as to start; and nothing of it is needed once the program has ended well.
+    control.on("data", (chunk: Buffer) => {
+      if (!/(^|\n)ran 0\n/.test(chunk.toString("latin1"))) return;
+      group?.kill();
+      if (group === null) killFamily(child);
+      else child.kill("SIGKILL");
+    });
+  }
   return {
+    get isAlive() {
+      return !child.hasEnded && !control.destroyed;
+    },
     innerPid,
     sandbox: {
       control,

@@ -15,6 +15,7 @@ function factory(options: Partial<PoolOptions<Thing>> = {}) {
   let mostMaking = 0;
   const pool = createPool<Thing>({
     most: 4,
+    settleMs: 0,
     prepare: async (key) => {
       making += 1;
       mostMaking = Math.max(mostMaking, making);

@@ -12,6 +12,8 @@ export interface PoolOptions<T extends Prepared> {
   readonly most: number;
   /** Made at the same time at most. Default: 1, so that preparing does not crowd out what runs. */
   readonly parallel?: number;
+  /** Making the next waits this long after one was taken, so that it does not slow down its use. Default: 25 ms. */
+  readonly settleMs?: number;
   /** A class that nobody asked for in this time keeps nothing ready, milliseconds. Default: one minute. */
   readonly idleMs?: number;
 }
@@ -38,17 +40,19 @@ interface Class<T> {
 }
 
 const DEFAULT_IDLE_MS = 60_000;
+const DEFAULT_SETTLE_MS = 25;
 /** After so many failures in a row nothing is tried for a while: what is broken would only burn time. */
 const MOST_FAILURES = 3;
 const PAUSE_MS = 60_000;
 
 export function createPool<T extends Prepared>(options: PoolOptions<T>): Pool<T> {
-  const { prepare, most, parallel = 1, idleMs = DEFAULT_IDLE_MS } = options;
+  const { prepare, most, parallel = 1, settleMs = DEFAULT_SETTLE_MS, idleMs = DEFAULT_IDLE_MS } = options;
   const classes = new Map<string, Class<T>>();
   const working = new Set<Promise<unknown>>();
   let failures = 0;
   let pausedUntil = 0;
   let closed = false;
+  let settling: NodeJS.Timeout | undefined;
 
   const background = (work: Promise<unknown>): void => {
     const tracked = work.catch(() => undefined).finally(() => working.delete(tracked));
@@ -119,7 +123,11 @@ export function createPool<T extends Prepared>(options: PoolOptions<T>): Pool<T>
         }
       }
       if (found === null) one.wanted = Math.min(most, one.wanted + 1);
-      refill();
+      settling ??= setTimeout(() => {
+        settling = undefined;
+        refill();
+      }, settleMs);
+      settling.unref();
       return found;
     },
     get ready() {
@@ -128,6 +136,7 @@ export function createPool<T extends Prepared>(options: PoolOptions<T>): Pool<T>
     close: async () => {
       closed = true;
       clearInterval(timer);
+      clearTimeout(settling);
       for (const one of classes.values()) {
         for (const spare of one.spares.splice(0)) background(spare.destroy());
       }

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { detectLanguages } from "../src/languages/detect.ts";
+import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
+import { createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
+import type { Engine } from "../src/types.ts";
+import { decode, PROGRAMS, specOf, visible, WAS_STARTED_BEFORE } from "./fixtures/python-programs.ts";
+
+const languages = await detectLanguages(["python"]);
+const options = { languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 2 };
+
+/** gVisor is slow where processes are started: one program of each kind is enough there. */
+const GVISOR_PROGRAMS = ["its own module", "modules that nobody imported", "a traceback", "an exit message", "signals"];
+
+describe.each([
+  ["runc", createRuncEngine, Object.keys(PROGRAMS)],
+  ["gvisor", createGvisorEngine, GVISOR_PROGRAMS],
+] as const)("a Python program from the pool of %s", (_, create, names) => {
+  let pooled: Engine;
+  let afresh: Engine;
+  beforeAll(() => {
+    pooled = create({ ...options, pool: 2 });
+    afresh = create(options);
+  });
+  afterAll(async () => {
+    await pooled.close();
+    await afresh.close();
+  });
+  /** Asks until a prepared sandbox is there: each answer uses one up. */
+  const untilPooled = (code: string): Promise<string> =>
+    vi.waitUntil(
+      async () => {
+        const said = decode((await pooled.run(specOf(`${WAS_STARTED_BEFORE}\n${code}`))).stdout);
+        return said.startsWith("True\n") && said;
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+
+  it.each(names)("does as one that was started afresh: %s", async (name) => {
+    const code = PROGRAMS[name] ?? "";
+    const expected = visible(await afresh.run(specOf(code)));
+    await untilPooled("");
+    expect(visible(await pooled.run(specOf(code)))).toEqual(expected);
+  });
+
+  it("has its sandbox for itself, and nothing of an earlier run", async () => {
+    const look = "import os; print(os.listdir('/tmp')); open('/tmp/left', 'w').close()";
+    for (let round = 0; round < 3; round += 1) expect(await untilPooled(look)).toBe("True\n[]\n");
+  });
+
+  it("is held by the limits of its own request", async () => {
+    await untilPooled("");
+    const limits = { ...specOf("").limits, memoryBytes: 64 * 1024 * 1024, wallTimeMs: 5_000 };
+    const grow = "kept = []\nwhile True: kept.append(b'x' * (8 << 20))";
+    expect(await pooled.run({ ...specOf(grow), limits })).toMatchObject({ status: "out_of_memory" });
+    const loop = await pooled.run({ ...specOf("while True: pass"), limits: { ...specOf("").limits, cpuTimeMs: 300 } });
+    expect(loop).toMatchObject({ status: "cpu_exceeded" });
+  });
+
+  it("starts afresh when the request has variables, which could change the interpreter", async () => {
+    await untilPooled("");
+    const outcome = await pooled.run({ ...specOf(WAS_STARTED_BEFORE), env: { PYTHONHASHSEED: "1" } });
+    expect(decode(outcome.stdout)).toBe("False\n");
+  });
+});
