@@ -61,7 +61,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     // Work may go on while waiting requests still hear of its end; nothing new comes in.
     submit.refuse();
     closing ??= (async () => {
-      await worker?.stop(config.drainMs);
+      await Promise.all([worker?.stop(config.drainMs), gateway?.inFlight.drain(config.drainMs)]);
       await resources.disposeAsync();
       log.info({}, "stopped");
     })();

@@ -83,6 +83,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly logged: string[];
   readonly screenings: NewScreening[];
   readonly guard: Guard;
+  readonly drain: (ms: number) => Promise<void>;
   metrics(): Promise<string>;
   /** Posts JSON, or bytes as they are, below `/v1`. */
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
@@ -136,6 +137,7 @@ export async function startGateway(
     logged,
     screenings,
     guard,
+    drain: gateway.inFlight.drain,
     metrics: async () => (await deps.metrics.exposition()).body,
     post,
     chat: async (content, more = {}, init = {}) =>

@@ -336,3 +336,20 @@ test("a model's name with a path in it changes no address", async () => {
   await gateway.chat(HARMLESS, { model: "../../admin?x=1#" });
   expect(upstream.seen.map(({ url }) => url)).toEqual(["/v1/chat/completions"]);
 });
+
+test("a server that stops takes nothing new, and ends what is not done in its time with an error", async () => {
+  const asked = Promise.withResolvers<void>();
+  const patient = SETTINGS.replace("200", "60000").replace("1500", "60000");
+  const { gateway } = await start((_, response, count) => {
+    openStream(response).write(chunk({ content: LONG }));
+    if (count === 2) asked.resolve();
+  }, patient);
+  const begun = await gateway.chat(HARMLESS, { stream: true });
+  const waiting = gateway.chat(HARMLESS);
+  await asked.promise;
+  const drained = gateway.drain(50);
+  expect(await errorOf(await gateway.chat(HARMLESS))).toMatchObject({ status: 503, code: "shutting_down" });
+  await drained;
+  expect(JSON.parse((await dataOf(begun)).at(-1) ?? "")).toMatchObject({ error: { code: "shutting_down" } });
+  expect(await errorOf(await waiting)).toMatchObject({ status: 503, code: "shutting_down" });
+});

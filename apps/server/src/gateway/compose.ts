@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Log } from "../log.ts";
 import { DEFAULT_UPSTREAM } from "./config/schema.ts";
 import type { GatewayConfig } from "./config/types.ts";
+import { createInFlight } from "./in-flight.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "./metrics.ts";
 import { createModelMap, STUB } from "./models.ts";
 import { screensAnswers } from "./output/prepare.ts";
@@ -36,6 +37,7 @@ export function createGateway(parts: GatewayParts): Gateway & Disposable {
     guard,
     output,
     secret: randomBytes(32),
+    inFlight: createInFlight(),
 
     models: createModelMap(config),
     upstreams,

@@ -27,6 +27,7 @@ export async function exchange(
     throw new ApiError("model_not_found", message, { field: "model" });
   }
   const abort = new AbortController();
+  const leave = gateway.inFlight.enter(abort);
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) abort.abort(new ClientGoneError());
   });
@@ -44,6 +45,8 @@ export async function exchange(
     // Nobody is there to read an answer.
     gateway.log.info({ requestId: http.id }, "the client left");
     reply.hijack();
+  } finally {
+    leave();
   }
 }
 

@@ -2,6 +2,7 @@ import type { Guard, OutputScreening } from "@crucible/guard";
 import type { FastifyReply } from "fastify";
 import type { Log } from "../log.ts";
 import type { GatewayConfig } from "./config/types.ts";
+import type { InFlight } from "./in-flight.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import type { ModelMap } from "./models.ts";
 import type { ModelRequest } from "./request/read-request.ts";
@@ -25,6 +26,7 @@ export interface Gateway {
   /** By name; the stub among them. */
   readonly upstreams: ReadonlyMap<string, BoundedUpstream>;
   readonly metrics: GatewayMetrics;
+  readonly inFlight: InFlight;
   readonly recorder: ScreeningRecorder;
   /** Null where the policy looks at no answers. */
   readonly output: OutputScreening | null;
