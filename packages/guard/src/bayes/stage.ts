@@ -18,13 +18,37 @@ export function createBayesStage(model: BayesModel): BayesStage {
     name: "bayes",
     version: `${model.name}@${modelHash(model)}`,
     screen: (text, { evidence = 0, evidenceFrom = 0 } = {}) => {
-      const probability = 1 / (1 + Math.exp(-logOddsOf(model, measure(text))));
+      const logOdds = Math.min(logOddsOf(model, measure(text)), mostLogOdds(text));
+      const probability = 1 / (1 + Math.exp(-logOdds));
       return {
         probability,
         evidence: evidence > 0 && probability >= evidenceFrom ? explain(measure.best(), evidence) : [],
       };
     },
   };
+}
+
+/** Longer lines, in UTF-16 code units, and texts of more than eight such lines are not held back. */
+const SHORT_LINE = 24;
+const SHORT_TEXT = SHORT_LINE * 8;
+/** Highest log-odds of a text of one, two or three words, and of several such lines. */
+const MOST_BY_WORDS: readonly number[] = [-0.5, -0.5, 0.5];
+const MOST_OF_LINES = -0.5;
+/** Scripts whose words stand together without blanks: a whole sentence can have 24 signs. */
+const WITHOUT_BLANKS = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Khmer}\p{sc=Lao}\p{sc=Myanmar}]/u;
+
+/**
+ * How sure the filter may be at most. In "Stop." or "ok, next one" two or three n-grams are all there is, and none of
+ * them was weighed against other words; so it is with four such turns that are read as one text. Such texts are left to
+ * the next stage, or flagged, but not blocked here.
+ */
+export function mostLogOdds(text: string): number {
+  if (text.length > SHORT_TEXT || WITHOUT_BLANKS.test(text)) return Number.POSITIVE_INFINITY;
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const words = lines.map((line) => line.trim().split(/\s+/).length);
+  const isShort = lines.every((line, i) => line.length <= SHORT_LINE && (words[i] ?? 0) <= MOST_BY_WORDS.length);
+  if (!isShort) return Number.POSITIVE_INFINITY;
+  return lines.length > 1 ? MOST_OF_LINES : (MOST_BY_WORDS[(words[0] ?? 1) - 1] ?? Number.POSITIVE_INFINITY);
 }
 
 /** Log-odds that a model gives to measured features. */
