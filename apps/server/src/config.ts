@@ -76,6 +76,7 @@ const Environment = z.object({
   CRUCIBLE_ALLOW_UNSAFE: flag.default(false),
   CRUCIBLE_FORK_PYTHON: flag.default(false),
   CRUCIBLE_OCI_ROOTFS: z.string().min(1).optional(),
+  CRUCIBLE_POOL: whole(0, 62).default(0),
   CRUCIBLE_NETWORK_ALLOW: networkAllow.default([]),
   CRUCIBLE_CONCURRENCY: whole(1, 64).default(Math.min(64, availableParallelism())),
   CRUCIBLE_QUEUE_LIMIT: whole(1, 10_000_000).default(10_000),
@@ -106,6 +107,8 @@ export interface Config {
   readonly engine: string | undefined;
   readonly minIsolation: (typeof ISOLATION_LEVELS)[number] | undefined;
   readonly allowUnsafe: boolean;
+  /** Prepared sandboxes kept by each container engine at most. */
+  readonly pool: number;
   /** Root file system or image layout of containers, absolute; undefined for the host's system directories. */
   readonly ociRootfs: string | undefined;
   /** Fork Python runs from a started interpreter instead of starting one for each. */
@@ -171,6 +174,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     minIsolation: read.CRUCIBLE_MIN_ISOLATION,
     allowUnsafe: read.CRUCIBLE_ALLOW_UNSAFE,
     forkPython: read.CRUCIBLE_FORK_PYTHON,
+    pool: read.CRUCIBLE_POOL,
     ociRootfs: read.CRUCIBLE_OCI_ROOTFS === undefined ? undefined : resolve(read.CRUCIBLE_OCI_ROOTFS),
     networkAllow: read.CRUCIBLE_NETWORK_ALLOW,
     concurrency: read.CRUCIBLE_CONCURRENCY,

@@ -14,6 +14,8 @@ export interface EnginesOptions extends EngineOptions {
   readonly allowUnsafe: boolean;
   /** The operator's CRUCIBLE_FORK_PYTHON: see `BubblewrapOptions.warm`. */
   readonly warm?: boolean;
+  /** The operator's CRUCIBLE_POOL: see `OciOptions.pool`. */
+  readonly pool?: number;
   /** The operator's CRUCIBLE_OCI_ROOTFS: see `OciOptions.rootfs`. */
   readonly ociRootfs?: string | undefined;
 }

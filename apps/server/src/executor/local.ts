@@ -17,6 +17,7 @@ export interface LocalExecutorSettings {
   readonly allowUnsafe: boolean;
   readonly forkPython: boolean;
   readonly ociRootfs: string | undefined;
+  readonly pool: number;
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
   readonly concurrency: number;
@@ -30,7 +31,7 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
   const [languages, { removed }] = await Promise.all([detectLanguages(), sweepLeftovers()]);
   if (removed.length > 0) log.warn({ removed }, "removed what a killed process had left");
   const bounds = { min: MIN_LIMITS, max: { ...MAX_LIMITS, ...settings.maxLimits } as Limits };
-  const { allowUnsafe, forkPython, ociRootfs, engine, minIsolation, concurrency, networkAllow } = settings;
+  const { allowUnsafe, forkPython, ociRootfs, pool, engine, minIsolation, concurrency, networkAllow } = settings;
   const network = { allow: networkAllow };
   const engines = createEngines({
     languages,
@@ -39,6 +40,7 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
     allowUnsafe,
     warm: forkPython,
     ociRootfs,
+    pool,
     network,
   });
   const policy = { engine, minIsolation, allowUnsafe };
