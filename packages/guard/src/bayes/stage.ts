@@ -31,9 +31,10 @@ export function createBayesStage(model: BayesModel): BayesStage {
 /** Longer lines, in UTF-16 code units, and texts of more than eight such lines are not held back. */
 const SHORT_LINE = 24;
 const SHORT_TEXT = SHORT_LINE * 8;
-/** Highest log-odds of a text of one, two or three words, and of several such lines. */
-const MOST_BY_WORDS: readonly number[] = [-0.5, -0.5, 0.5];
-const MOST_OF_LINES = -0.5;
+const SHORT_WORDS = 3;
+/** Highest log-odds of one line of so few words, and of several: then each has more chances to look bad. */
+const MOST_OF_LINE = -0.5;
+const MOST_OF_LINES = -0.7;
 /** Scripts whose words stand together without blanks: a whole sentence can have 24 signs. */
 const WITHOUT_BLANKS = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Khmer}\p{sc=Lao}\p{sc=Myanmar}]/u;
 
@@ -46,9 +47,9 @@ export function mostLogOdds(text: string): number {
   if (text.length > SHORT_TEXT || WITHOUT_BLANKS.test(text)) return Number.POSITIVE_INFINITY;
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const words = lines.map((line) => line.trim().split(/\s+/).length);
-  const isShort = lines.every((line, i) => line.length <= SHORT_LINE && (words[i] ?? 0) <= MOST_BY_WORDS.length);
+  const isShort = lines.every((line, i) => line.length <= SHORT_LINE && (words[i] ?? 0) <= SHORT_WORDS);
   if (!isShort) return Number.POSITIVE_INFINITY;
-  return lines.length > 1 ? MOST_OF_LINES : (MOST_BY_WORDS[(words[0] ?? 1) - 1] ?? Number.POSITIVE_INFINITY);
+  return lines.length > 1 ? MOST_OF_LINES : MOST_OF_LINE;
 }
 
 /** Log-odds that a model gives to measured features. */

@@ -58,7 +58,7 @@ function sideBySide(alone: Report, all: Report): string[] {
     name.padEnd(34) + of(alone).padStart(28) + of(all).padStart(28);
   return [
     line("", ({ stage, stages }) => (stages.length > 1 ? "cascade" : `${stage} alone`)),
-    line("ROC-AUC", ({ rocAuc }) => interval(rocAuc)),
+    line("ROC-AUC", ({ rocAuc: { value, low, high } }) => `${value.toFixed(4)} (95%: ${three(low)} to ${three(high)})`),
     line("recall at 1% false positives", ({ recallAt1Fpr }) => interval(recallAt1Fpr)),
     line("recall at the shipped thresholds", ({ atBlock }) => three(atBlock.recall)),
     line("false positives there", ({ atBlock }) => percent(atBlock.falsePositiveRate)),
