@@ -22,6 +22,8 @@ export interface GatewayRow {
   /** By the bare proxy's. */
   readonly throughputRatio: number;
   readonly cpuUs: number;
+  /** By the bare proxy's: the ratio that other work on the machine disturbs least. */
+  readonly cpuRatio: number;
 }
 
 /** @param rounds of each contender by name; all have the same rounds, in the same order. */
@@ -46,6 +48,7 @@ export function rowsOf(rounds: ReadonlyMap<string, readonly Measured[]>, direct:
       perSecond: median(own.map(({ together }) => together.perSecond)),
       throughputRatio: within(of(bare), (mine, theirs) => mine.together.perSecond / theirs.together.perSecond),
       cpuUs: median(own.map(({ cpuUs }) => cpuUs)),
+      cpuRatio: within(of(bare), (mine, theirs) => mine.cpuUs / theirs.cpuUs),
     };
   });
 }
@@ -62,6 +65,7 @@ export function renderRows(rows: readonly GatewayRow[], concurrency: number): st
     `requests/s at ${concurrency}`,
     "by bare",
     "CPU us",
+    "by bare",
   ];
   return table(
     header,
@@ -74,6 +78,7 @@ export function renderRows(rows: readonly GatewayRow[], concurrency: number): st
       row.perSecond.toFixed(0),
       row.throughputRatio.toFixed(2),
       row.cpuUs.toFixed(0),
+      row.cpuRatio.toFixed(1),
     ]),
   );
 }
