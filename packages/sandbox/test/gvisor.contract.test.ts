@@ -13,6 +13,11 @@ const createWith = (pool: number) => async (): Promise<Engine> =>
 const create = createWith(0);
 const except = { ...QUIET_SIGNALS, ...GVISOR_EXCEPTIONS };
 
+/** The engine that all checks share refills its pool meanwhile; pooled-python.test.ts looks at one alone. */
+const BESIDE_A_POOL = {
+  "cleanup.after-close": "the pool of the engine beside it makes new sandboxes while the check looks",
+};
+
 engineContract({ name: "gvisor", create, promises: { ...PROMISES_ISOLATION, except } });
 // The pool changes how Python is started, not what is around it; gVisor takes half a second for a check.
 engineContract({
@@ -21,7 +26,7 @@ engineContract({
   promises: {
     groups: ["processes", "secrets", "tenancy", "cleanup"],
     because: "what is around the program is held above, and is the same with the pool",
-    except,
+    except: { ...except, ...BESIDE_A_POOL },
   },
 });
 

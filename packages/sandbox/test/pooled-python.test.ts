@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
+import { leftovers, settle, takeSnapshot } from "../src/testing/host/leftovers.ts";
 import type { Engine } from "../src/types.ts";
 import { decode, PROGRAMS, specOf, visible, WAS_STARTED_BEFORE } from "./fixtures/python-programs.ts";
 
@@ -60,5 +61,23 @@ describe.each([
     await untilPooled("");
     const outcome = await pooled.run({ ...specOf(WAS_STARTED_BEFORE), env: { PYTHONHASHSEED: "1" } });
     expect(decode(outcome.stdout)).toBe("False\n");
+  });
+});
+
+describe.each([
+  ["runc", createRuncEngine],
+  ["gvisor", createGvisorEngine],
+] as const)("the pool of %s", (_, create) => {
+  it("leaves nothing once the engine is closed, also of what is just being prepared", async () => {
+    const before = await takeSnapshot();
+    const engine = create({ ...options, pool: 4 });
+    for (let round = 0; round < 3; round += 1) await engine.run(specOf(""));
+    await engine.close();
+    const left = await settle(
+      async () => leftovers(before, await takeSnapshot()),
+      (found) => found.length === 0,
+      4_000,
+    );
+    expect(left).toEqual([]);
   });
 });

@@ -12,8 +12,17 @@ const createWith = (pool: number) => async (): Promise<Engine> =>
 const create = createWith(0);
 const promises = { ...PROMISES_ISOLATION, except: QUIET_SIGNALS };
 
+/** The engine that all checks share refills its pool meanwhile; pooled-python.test.ts looks at one alone. */
+const BESIDE_A_POOL = {
+  "cleanup.after-close": "the pool of the engine beside it makes new sandboxes while the check looks",
+};
+
 engineContract({ name: "runc", create, promises });
-engineContract({ name: "runc, Python from a pool", create: createWith(8), promises });
+engineContract({
+  name: "runc, Python from a pool",
+  create: createWith(8),
+  promises: { ...promises, except: { ...QUIET_SIGNALS, ...BESIDE_A_POOL } },
+});
 
 it("works wherever the tests' packages were installed", async (context) => {
   await using engine = await create();

@@ -34,7 +34,7 @@ export interface OciOptions extends EngineOptions {
   readonly rootfs?: string;
   /**
    * Sandboxes kept ready at most, each with a started Python interpreter, for one run without `env`. 0 keeps none.
-   * Each takes memory all the time: about 60 MB with gVisor, 10 MB with the others. Default: 0.
+   * Each takes memory all the time: about 25 MB with gVisor, 8 MB with the others. Default: 0.
    */
   readonly pool?: number;
 }
