@@ -1,5 +1,6 @@
 import type { Guard, OutputVerdict, Verdict } from "@crucible/guard";
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
+import { createQuickCounter, createQuickHistogram } from "./quick-metrics.ts";
 import type { FailureKind } from "./upstream/types.ts";
 import type { Upstream, UpstreamObserver } from "./upstream/upstream.ts";
 
@@ -26,93 +27,84 @@ const STATES = { closed: 0, half_open: 1, open: 2 } as const;
 
 /** Metrics of the gateway in the registry of the server. */
 export function createGatewayMetrics(registry: Registry, sources: GatewaySources): GatewayMetrics {
-  const registers = [registry];
-  const decisions = new Counter({
+  const decisions = createQuickCounter(registry, {
     name: "crucible_guard_decisions_total",
     help: "Screened prompts and answers, by decision, the stage that decided and why.",
     labelNames: ["direction", "decision", "stage", "reason"],
-    registers,
   });
-  const stages = new Histogram({
+  const stages = createQuickHistogram(registry, {
     name: "crucible_guard_stage_seconds",
     help: "Time that a stage worked on one prompt; nothing for what came from the cache.",
     labelNames: ["stage"],
     buckets: SECONDS,
-    registers,
   });
-  const whole = new Histogram({
+  const whole = createQuickHistogram(registry, {
     name: "crucible_guard_screening_seconds",
     help: "Time that the screening of one prompt took.",
+    labelNames: [],
     buckets: SECONDS,
-    registers,
   });
-  const failures = new Counter({
+  const failures = createQuickCounter(registry, {
     name: "crucible_guard_failures_total",
     help: "Stages that gave no answer, and whether the policy then lets the prompt pass (open) or not (closed).",
     labelNames: ["stage", "reason", "fail"],
-    registers,
   });
-  const answers = new Histogram({
+  const answers = createQuickHistogram(registry, {
     name: "crucible_guard_answer_seconds",
     help: "Time that the screening of one answer took, all its pieces together.",
+    labelNames: [],
     buckets: SECONDS,
-    registers,
   });
-  const findings = new Counter({
+  const findings = createQuickCounter(registry, {
     name: "crucible_guard_findings_total",
     help: "What checks of answers found, by kind and what was done about it.",
     labelNames: ["check", "kind", "action"],
-    registers,
   });
-  const calls = new Histogram({
+  const calls = createQuickHistogram(registry, {
     name: "crucible_upstream_seconds",
     help: "Calls to servers of models, from the first attempt to the end of the answer.",
     labelNames: ["upstream", "outcome"],
     buckets: CALL_SECONDS,
-    registers,
   });
-  const failed = new Counter({
+  const failed = createQuickCounter(registry, {
     name: "crucible_upstream_failures_total",
     help: "Attempts that failed, by how.",
     labelNames: ["upstream", "kind"],
-    registers,
   });
-  const retried = new Counter({
+  const retried = createQuickCounter(registry, {
     name: "crucible_upstream_retries_total",
     help: "Attempts after the first.",
     labelNames: ["upstream"],
-    registers,
   });
-  const tokens = new Counter({
+  const tokens = createQuickCounter(registry, {
     name: "crucible_gateway_tokens_total",
     help: "Tokens as the servers of models count them.",
     labelNames: ["upstream", "kind"],
-    registers,
   });
   serveStates(registry, sources);
 
   return {
     screened: ({ decision, stage, reason, perStage, failures: broken }, ms) => {
-      decisions.inc({ direction: "input", decision, stage: stage ?? "none", reason });
-      whole.observe(ms / 1000);
+      decisions(1, "input", decision, stage ?? "none", reason);
+      whole(ms / 1000);
       for (const { stage: name, latencyMs } of perStage) {
-        if (latencyMs > 0) stages.observe({ stage: name }, latencyMs / 1000);
+        if (latencyMs > 0) stages(latencyMs / 1000, name);
       }
-      for (const failure of broken) failures.inc({ stage: failure.stage, reason: failure.reason, fail: failure.fail });
+      for (const failure of broken) failures(1, failure.stage, failure.reason, failure.fail);
     },
     answerScreened: ({ decision, findings: found, failures: broken, latencyMs }, check, reason) => {
-      decisions.inc({ direction: "output", decision, stage: check, reason });
-      answers.observe(latencyMs / 1000);
-      for (const finding of found) findings.inc({ check: finding.check, kind: finding.kind, action: finding.action });
-      for (const failure of broken) failures.inc({ stage: failure.stage, reason: failure.reason, fail: failure.fail });
+      decisions(1, "output", decision, check, reason);
+      answers(latencyMs / 1000);
+      for (const finding of found) findings(1, finding.check, finding.kind, finding.action);
+      for (const failure of broken) failures(1, failure.stage, failure.reason, failure.fail);
     },
-    called: (upstream, outcome, ms) => calls.observe({ upstream, outcome: String(outcome) }, ms / 1000),
+    called: (upstream, outcome, ms) => calls(ms / 1000, upstream, String(outcome)),
     tokens: (upstream, prompt, completion) => {
-      tokens.inc({ upstream, kind: "prompt" }, prompt);
-      tokens.inc({ upstream, kind: "completion" }, completion);
+      tokens(prompt, upstream, "prompt");
+      tokens(completion, upstream, "completion");
     },
-    failed: (upstream, kind) => failed.inc({ upstream, kind }),
-    retried: (upstream) => retried.inc({ upstream }),
+    failed: (upstream, kind) => failed(1, upstream, kind),
+    retried: (upstream) => retried(1, upstream),
   };
 }
 
