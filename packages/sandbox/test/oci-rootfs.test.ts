@@ -34,7 +34,7 @@ beforeAll(() => {
   };
   for (const path of ["/usr/bin/dash", ...TOOLS.map((name) => `/usr/bin/${name}`)]) {
     copy(path);
-    const listed = execFileSync("ldd", [path]).toString();
+    const listed = execFileSync("/usr/bin/ldd", [path]).toString();
     for (const [library = ""] of listed.matchAll(/\/\S+(?= \()/g)) copy(`/usr${library.replace(/^\/usr/, "")}`);
   }
   symlinkSync("dash", join(system, "usr/bin/sh"));
