@@ -81,6 +81,29 @@ describe("a program", () => {
     expect(outcome).toMatchObject({ status, exitCode: null });
   });
 
+  test("gives back the files that it leaves in out, in the outcome and as bytes", async () => {
+    const run = await runToEnd(crucible, {
+      language: "python",
+      code: "import os\nopen('out/a b', 'wb').write(b'\\xff')\nopen('out/t', 'w').write('text')\nos.symlink('/etc/passwd', 'out/link')",
+      artifacts: true,
+    });
+    expect(run.outcome?.artifacts).toMatchObject({
+      files: [
+        { path: "a b", sizeBytes: 1, content: "/w==", encoding: "base64" },
+        { path: "t", sizeBytes: 4, content: "text", encoding: "utf8" },
+      ],
+      leftOut: [{ path: "link", reason: "a symbolic link" }],
+      incomplete: null,
+    });
+    expect((await getRun(crucible, run.id)).outcome).toEqual(run.outcome);
+    const bytes = await call(crucible, "GET", `/api/v1/runs/${run.id}/artifacts?path=t`);
+    expect(bytes).toMatchObject({ status: 200, text: "text" });
+    expect(bytes.headers.get("content-type")).toBe("application/octet-stream");
+    expect(bytes.headers.get("content-disposition")).toBe("attachment");
+    const none = await call(crucible, "GET", `/api/v1/runs/${run.id}/artifacts?path=link`);
+    expect(none).toMatchObject({ status: 404, json: { error: { code: "file_not_found" } } });
+  });
+
   test("cannot reach the network, the server, or the host's files", async () => {
     const port = new URL(crucible.url).port || "80";
     const code = [

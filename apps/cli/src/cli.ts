@@ -142,6 +142,7 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       .option("--env <name=value>", "environment variable; repeatable", collect, [])
       .option("--file <path>", "another file the program needs; repeatable", collect, [])
       .option("--no-stdin", "give the program an empty standard input instead of this one")
+      .option("--out <dir>", "write the files that the program leaves in out/ here; must be empty or not there")
       .option(
         "--allow-host <name:port>",
         "a host that the program may reach, such as pypi.org:443; repeatable",

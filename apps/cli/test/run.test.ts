@@ -238,3 +238,31 @@ describe("a network", () => {
     });
   });
 });
+
+describe("--out", () => {
+  test("writes what the program left in out, and says what it left out", async () => {
+    const file = await program(
+      "makes.py",
+      "import os\nos.mkdir('out/sub')\nopen('out/sub/x', 'wb').write(b'\\xff\\x00')\nos.symlink('/etc/passwd', 'out/link')\nraise SystemExit(3)\n",
+    );
+    const out = join(directory, "results");
+    const ran = await crucible(["run", "--out", out, file]);
+    expect(ran).toMatchObject({ code: 3, stdout: "" });
+    expect(ran.stderr).toBe('crucible: left out "link": a symbolic link\n');
+    expect(await readdir(out, { recursive: true })).toEqual(["sub", "sub/x"]);
+    expect([...(await readFile(join(out, "sub/x")))]).toEqual([0xff, 0x00]);
+  });
+
+  test("refuses a directory that holds something before it runs the program", async () => {
+    const file = await program("writes.py", "print('ran')\nopen('out/x', 'w').write('x')\n");
+    const out = join(directory, "used");
+    await mkdir(out);
+    await writeFile(join(out, "mine"), "mine");
+    const refused = await crucible(["run", "--out", out, file]);
+    expect(refused).toMatchObject({ code: 125, stdout: "" });
+    expect(refused.stderr).toContain("is not empty");
+    const json = await crucible(["run", "--json", "--out", join(directory, "json"), file]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ artifacts: { files: [{ path: "x", content: "x" }] } });
+    expect(await readdir(join(directory, "json"))).toEqual(["x"]);
+  });
+});

@@ -1,3 +1,4 @@
+export * from "./artifacts.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./openai.ts";

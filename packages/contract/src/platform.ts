@@ -27,6 +27,7 @@ export const EngineInfo = z
     belts: z.array(Belt),
     sessions: z.boolean().optional().meta({ description: "It has sandboxes that stay." }),
     network: z.boolean().optional().meta({ description: "It can give a run a network with an allow-list." }),
+    artifacts: z.boolean().optional().meta({ description: "It can give back the files of a run." }),
   })
   .meta({ id: "EngineInfo" });
 export type EngineInfo = z.infer<typeof EngineInfo>;

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { ArtifactQuery } from "./artifacts.ts";
 import {
   ChatCompletionRequest,
   CompletionRequest,
@@ -165,6 +166,17 @@ export const ROUTES = {
     params: RunIdParams,
     responses: { 200: Run },
     errors: [...common, "invalid_request", "not_found"],
+  },
+  getRunArtifact: {
+    method: "GET",
+    path: "/api/v1/runs/:id/artifacts",
+    tag: "runs",
+    auth: true,
+    summary: "One file that a run gave back, as bytes",
+    params: RunIdParams,
+    query: ArtifactQuery,
+    responses: { 200: "application/octet-stream" },
+    errors: [...common, "invalid_request", "not_found", "file_not_found"],
   },
   cancelRun: {
     method: "POST",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Artifacts, ArtifactsRequest } from "./artifacts.ts";
 
 /** Isolation ladder, weakest first. */
 export const IsolationLevel = z
@@ -102,6 +103,7 @@ export const RunRequest = z
       .meta({
         description: "Default: none. Reached through a forward proxy; see docs/how-to/give-a-run-a-network.md.",
       }),
+    artifacts: ArtifactsRequest.optional(),
     limits: LimitsRequest.default({}),
     compileLimits: LimitsRequest.default({}),
     isolation: IsolationRequest.optional(),
@@ -187,6 +189,7 @@ export const Outcome = z
       description: "What the violations weigh together: 0 for nothing seen, up to 100.",
     }),
     network: NetworkLog.optional().meta({ description: "What the run asked for; absent without `network`." }),
+    artifacts: Artifacts.optional().meta({ description: "Files of the run; absent unless it asked for them." }),
   })
   .meta({ id: "Outcome" });
 export type Outcome = z.infer<typeof Outcome>;

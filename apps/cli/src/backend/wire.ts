@@ -1,6 +1,6 @@
-import type { Outcome, RunRequest, StepResult } from "@crucible/contract";
+import type { Artifacts, Outcome, RunRequest, StepResult } from "@crucible/contract";
 import { findLanguage, LANGUAGES } from "@crucible/sandbox";
-import type { RunOutcome, RunSpec, StepResult as SandboxStep } from "@crucible/sandbox";
+import type { Artifacts as SandboxArtifacts, RunOutcome, RunSpec, StepResult as SandboxStep } from "@crucible/sandbox";
 import { decodeText, encodeBytes } from "../encode.ts";
 
 /** A run request as the sandbox takes it. A program given as one text is called as on a server. */
@@ -18,6 +18,7 @@ export function toSpec(request: RunRequest, defaultFile: string): RunSpec {
     stdin: decodeText(request.stdin, request.stdinEncoding),
     env: request.env,
     ...(request.network === undefined ? {} : { network: request.network }),
+    ...(request.artifacts === undefined ? {} : { artifacts: wantedArtifacts(request.artifacts) }),
     limits: defined(request.limits),
     compileLimits: defined(request.compileLimits),
   };
@@ -53,6 +54,20 @@ function toWireStep(step: SandboxStep): StepResult {
   };
 }
 
+const wantedArtifacts = (wanted: NonNullable<RunRequest["artifacts"]>): NonNullable<RunSpec["artifacts"]> =>
+  typeof wanted === "boolean" ? wanted : defined(wanted);
+
+function toWireArtifacts({ files, leftOut, incomplete }: SandboxArtifacts): Artifacts {
+  return {
+    files: files.map(({ path, content, sha256 }) => {
+      const { text, encoding } = encodeBytes(content);
+      return { path, sizeBytes: content.length, sha256, content: text, encoding };
+    }),
+    leftOut: [...leftOut],
+    incomplete,
+  };
+}
+
 /** An outcome of the sandbox as the API shows it, so that `--json` is the same with and without a server. */
 export function toOutcome(outcome: RunOutcome): Outcome {
   return {
@@ -69,5 +84,6 @@ export function toOutcome(outcome: RunOutcome): Outcome {
     ...(outcome.network === undefined
       ? {}
       : { network: { ...outcome.network, requests: [...outcome.network.requests] } }),
+    ...(outcome.artifacts === undefined ? {} : { artifacts: toWireArtifacts(outcome.artifacts) }),
   };
 }

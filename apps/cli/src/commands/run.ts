@@ -1,9 +1,11 @@
+import { resolve } from "node:path";
 import type { Outcome, RunRequestInput } from "@crucible/contract";
 import type { Backend } from "../backend/types.ts";
 import { encodeBytes } from "../encode.ts";
 import type { Io } from "../io.ts";
 import { interruptible, readStdin, write } from "../io.ts";
 import { CliProblem } from "../problem.ts";
+import { artifactNotes, artifactsOf, checkOutDirectory, writeArtifacts } from "../run/artifacts.ts";
 import { exitCodeOf } from "../run/exit-code.ts";
 import { parseEnv, parseIsolation } from "../run/options.ts";
 import { chooseLanguage, readSources } from "../run/sources.ts";
@@ -20,6 +22,8 @@ export interface RunOptions {
   /** False: the program gets no input. It reads all of it first, so one that stays open would hold it up. */
   readonly stdin?: boolean;
   readonly allowHost: readonly string[];
+  /** Where the files that the program leaves in `out` go. */
+  readonly out?: string;
   readonly engine?: string;
   readonly atLeast?: string;
 }
@@ -38,6 +42,8 @@ export async function runCommand(
   args: readonly string[],
   options: RunOptions,
 ): Promise<number> {
+  const out = options.out === undefined ? null : resolve(io.cwd, options.out);
+  if (out !== null) await checkOutDirectory(out);
   const request = await buildRequest(io, backend, file, args, options);
   using interrupt = interruptible(io);
   const gone = new AbortController();
@@ -56,9 +62,11 @@ export async function runCommand(
     if (options.json === true) await write(io.stdout, `${JSON.stringify({ id: runId, ...outcome })}\n`);
     // An empty write after the last byte returns when the kernel has taken all of it.
     else await Promise.all([flush(io.stdout), flush(io.stderr)]);
+    if (out !== null) await writeArtifacts(out, artifactsOf(outcome));
     if (gone.signal.aborted) return PIPE_CLOSED;
     if (options.json !== true) {
-      for (const note of notesOn(outcome)) await write(io.stderr, `crucible: ${note}\n`);
+      const notes = [...notesOn(outcome), ...(out === null ? [] : artifactNotes(artifactsOf(outcome)))];
+      for (const note of notes) await write(io.stderr, `crucible: ${note}\n`);
     }
     return exitCodeOf(outcome);
   } finally {
@@ -90,6 +98,7 @@ async function buildRequest(
     compileLimits: parseLimits(options.compileLimit),
     ...(isolation === undefined ? {} : { isolation }),
     ...(options.allowHost.length === 0 ? {} : { network: { allow: [...options.allowHost] } }),
+    ...(options.out === undefined ? {} : { artifacts: true }),
   };
   if (file === "-") {
     if (options.language === undefined) {

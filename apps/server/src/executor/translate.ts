@@ -1,6 +1,14 @@
-import type { Outcome, RunRequest, StepResult } from "@crucible/contract";
+import type { Artifacts, Outcome, RunRequest, StepResult } from "@crucible/contract";
 import { findLanguage, LANGUAGES } from "@crucible/sandbox";
-import type { Limits, RunOutcome, RunSpec, SourceFile, StepResult as EngineStep } from "@crucible/sandbox";
+import type {
+  ArtifactLimits,
+  Artifacts as EngineArtifacts,
+  Limits,
+  RunOutcome,
+  RunSpec,
+  SourceFile,
+  StepResult as EngineStep,
+} from "@crucible/sandbox";
 
 /** Turns a request, whose language is a canonical name, into what engines take. */
 export function toRunSpec(request: RunRequest, defaultFile: string): RunSpec {
@@ -12,6 +20,7 @@ export function toRunSpec(request: RunRequest, defaultFile: string): RunSpec {
     stdin: Buffer.from(request.stdin, request.stdinEncoding),
     env: request.env,
     ...(request.network === undefined ? {} : { network: request.network }),
+    ...(request.artifacts === undefined ? {} : { artifacts: wantedArtifacts(request.artifacts) }),
     limits: definedOnly(request.limits),
     compileLimits: definedOnly(request.compileLimits),
   };
@@ -48,6 +57,23 @@ export function toOutcome(outcome: RunOutcome): Outcome {
     ...(outcome.network === undefined
       ? {}
       : { network: { ...outcome.network, requests: [...outcome.network.requests] } }),
+    ...(outcome.artifacts === undefined ? {} : { artifacts: toArtifacts(outcome.artifacts) }),
+  };
+}
+
+function wantedArtifacts(wanted: NonNullable<RunRequest["artifacts"]>): boolean | Partial<ArtifactLimits> {
+  if (typeof wanted === "boolean") return wanted;
+  return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+}
+
+function toArtifacts({ files, leftOut, incomplete }: EngineArtifacts): Artifacts {
+  return {
+    files: files.map(({ path, content, sha256 }) => {
+      const { text, encoding } = toText(content);
+      return { path, sizeBytes: content.length, sha256, content: text, encoding };
+    }),
+    leftOut: [...leftOut],
+    incomplete,
   };
 }
 

@@ -3,7 +3,7 @@ import { ClientError, createClient } from "@crucible/contract";
 import type { Client, ClientErrorCode } from "@crucible/contract";
 import type { FastifyInstance } from "fastify";
 import { buildApp } from "./app.ts";
-import { TEST_CATALOG, TEST_KEY, memoryDeps } from "./testing/fakes.ts";
+import { memoryDeps, outcome, TEST_CATALOG, TEST_KEY } from "./testing/fakes.ts";
 
 const apps: FastifyInstance[] = [];
 afterEach(async () => {
@@ -53,6 +53,12 @@ describe("the contract's client and this server", () => {
       TEST_CATALOG.languages.map(({ name }) => name),
     );
     expect((await client.listEngines())[0]?.engine).toBe("bubblewrap");
+    const kept = { path: "a/\u00fc <b>", sizeBytes: 1, sha256: "", content: "/w==", encoding: "base64" } as const;
+    const withFiles = await client.createRun({ ...PROGRAM, artifacts: true });
+    runs.finish(withFiles.id, outcome({ artifacts: { files: [kept], leftOut: [], incomplete: null } }));
+    expect([...(await client.getRunArtifact(withFiles.id, kept.path))]).toEqual([0xff]);
+    await expect(client.getRunArtifact(withFiles.id, "../a")).rejects.toMatchObject({ code: "file_not_found" });
+    await expect(client.getRunArtifact(queued.id, "a")).rejects.toMatchObject({ code: "file_not_found" });
     expect(await client.health()).toEqual({ status: "ok" });
     expect((await client.readiness()).status).toBe("ready");
   });

@@ -18,6 +18,7 @@ export function createRecentRuns(): RecentRuns {
     remember: (run) => {
       const { outcome } = run;
       if (outcome === null || outcome.stdout.length + outcome.stderr.length > OUTPUT_AT_MOST) return;
+      if (outcome.artifacts !== undefined) return;
       // A compile step's output is bounded separately, so it stays out.
       if (outcome.compile !== null && outcome.compile.stdout.length + outcome.compile.stderr.length > OUTPUT_AT_MOST)
         return;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RunRequest, type EngineInfo, type RunRequestInput } from "@crucible/contract";
-import { MAX_LIMITS, MIN_LIMITS } from "@crucible/sandbox";
+import { MAX_ARTIFACT_LIMITS, MAX_LIMITS, MIN_LIMITS } from "@crucible/sandbox";
 import { refuseNetwork } from "../executor/refuse-network.ts";
 import { checkRequest, type Rules } from "./check.ts";
 
@@ -135,6 +135,27 @@ describe("the engine", () => {
     const weak = engine("subprocess", "none", { allowed: false });
     expect(() => check({}, [weak, broken])).toThrow(expect.objectContaining({ code: "engine_unavailable" }));
     expect(() => check({}, [weak, broken])).toThrow("bwrap is missing");
+  });
+});
+
+describe("files to give back", () => {
+  test("may be asked for where the engine can give them, within limits that the schema names", () => {
+    const able = [{ ...bubblewrap, artifacts: true }];
+    expect(check({ artifacts: true }, able).request.artifacts).toBe(true);
+    const { files: count, fileBytes, totalBytes } = MAX_ARTIFACT_LIMITS;
+    const most = { files: count, fileBytes, totalBytes };
+    expect(check({ artifacts: most }, able).request.artifacts).toEqual(most);
+    for (const name of ["files", "fileBytes", "totalBytes"] as const)
+      expect(() => check({ artifacts: { [name]: MAX_ARTIFACT_LIMITS[name] + 1 } }, able)).toThrow(/artifacts|expected/);
+    expect(check({ artifacts: false }).engine).toBe(bubblewrap);
+  });
+
+  test("are refused where the engine cannot give them, never left out", () => {
+    const able = engine("other", "namespace", { artifacts: true });
+    expect(() => check({ artifacts: true })).toThrow(
+      expect.objectContaining({ code: "engine_unavailable", field: "artifacts" }),
+    );
+    expect(() => check({ artifacts: { files: 1 } }, [bubblewrap, able])).toThrow("these can: other");
   });
 });
 

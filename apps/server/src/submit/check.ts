@@ -52,6 +52,7 @@ export function checkRequest(request: RunRequest, rules: Rules, prefix = ""): Ch
     checkLimits(request.compileLimits, "compileLimits", rules);
     const engine = chooseEngine(request, rules.catalog.engines);
     checkNetwork(request, engine, rules);
+    checkArtifacts(request, engine, rules);
     return { request: { ...request, language }, engine };
   } catch (error) {
     if (prefix === "" || !(error instanceof ApiError)) throw error;
@@ -145,6 +146,17 @@ function checkNetwork({ network }: RunRequest, engine: EngineInfo, { catalog, re
     "engine_unavailable",
     `engine ${engine.engine} cannot give a run a network${names === "" ? "" : `; these can: ${names}`}`,
     { field: "network" },
+  );
+}
+
+function checkArtifacts({ artifacts = false }: RunRequest, engine: EngineInfo, { catalog }: Rules): void {
+  if (artifacts === false || engine.artifacts === true) return;
+  const able = catalog.engines.filter((one) => one.artifacts === true && one.available && one.allowed);
+  const names = able.map((one) => one.engine).join(", ");
+  throw new ApiError(
+    "engine_unavailable",
+    `engine ${engine.engine} cannot give back files of a run${names === "" ? "" : `; these can: ${names}`}`,
+    { field: "artifacts" },
   );
 }
 

@@ -34,6 +34,8 @@ export interface Client extends SandboxCalls {
   /** All pages; `limit` is the size of a page. */
   allRuns(filter?: RunFilter, options?: CallOptions): AsyncGenerator<RunSummary, void, undefined>;
   getRun(id: string, options?: CallOptions): Promise<Run>;
+  /** One of `outcome.artifacts.files`, as bytes. */
+  getRunArtifact(id: string, path: string, options?: CallOptions): Promise<Uint8Array>;
   cancelRun(id: string, options?: CallOptions): Promise<Run>;
   /** Events as they come, over broken connections, until the run has finished. */
   runEvents(id: string, options?: RunEventsOptions): AsyncGenerator<ReceivedEvent, void, undefined>;
@@ -95,6 +97,8 @@ export function createClient(options: ClientOptions): Client {
       } while (cursor !== undefined);
     },
     getRun: (id, { signal } = {}) => transport.json({ method: get, path: runPath(id), signal }, Run),
+    getRunArtifact: (id, path, { signal } = {}) =>
+      transport.bytes({ method: get, path: `${runPath(id)}/artifacts`, query: { path }, signal }),
     cancelRun: (id, { signal } = {}) => transport.json({ method: post, path: `${runPath(id)}/cancel`, signal }, Run),
     runEvents: (id, eventOptions) => readRunEvents(transport, id, eventOptions),
     async waitForRun(id, callOptions) {

@@ -36,5 +36,18 @@ export function serveRuns(
     return run;
   });
 
+  serve(app, "getRunArtifact", async ({ params, query, reply }) => {
+    const run = await reader.getRun(params.id);
+    if (run === null) throw new ApiError("not_found", `there is no run ${params.id}`);
+    const file = run.outcome?.artifacts?.files.find(({ path }) => path === query.path);
+    if (file === undefined)
+      throw new ApiError("file_not_found", "the run gave back no file of that path", { field: "path" });
+    // Whatever a program calls its file: no browser may take it for a page of ours.
+    return reply
+      .type("application/octet-stream")
+      .header("content-disposition", "attachment")
+      .send(Buffer.from(file.content, file.encoding));
+  });
+
   serve(app, "cancelRun", async ({ params }) => submit.cancelRun(params.id));
 }
