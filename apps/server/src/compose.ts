@@ -178,11 +178,22 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
 
 /** Only what engines need crosses to their process: no database, no key. */
 function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
-  const { allowUnsafe, forkPython, ociRootfs, pool, engine, minIsolation } = config;
+  const { allowUnsafe, forkPython, ociRootfs, pool, docker, engine, minIsolation } = config;
   const { concurrency, networkAllow, maxLimits, logLevel } = config;
   const cacheDir = join(config.dataDir, "cache", `node-${process.versions.node}`);
   return {
-    settings: { allowUnsafe, forkPython, ociRootfs, pool, engine, minIsolation, concurrency, networkAllow, maxLimits },
+    settings: {
+      allowUnsafe,
+      forkPython,
+      ociRootfs,
+      pool,
+      docker,
+      engine,
+      minIsolation,
+      concurrency,
+      networkAllow,
+      maxLimits,
+    },
     logLevel,
     log,
     cacheDir,

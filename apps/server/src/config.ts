@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { LimitsRequest } from "@crucible/contract";
-import { checkNetwork, ISOLATION_LEVELS } from "@crucible/sandbox";
+import { checkNetwork, type DockerSettings, ISOLATION_LEVELS, readDockerSettings } from "@crucible/sandbox";
 import { z } from "zod";
 import { GatewayConfigError, loadGatewayConfig, STUB_ONLY } from "./gateway/config/parse.ts";
 import type { GatewayConfig } from "./gateway/config/types.ts";
@@ -77,6 +77,10 @@ const Environment = z.object({
   CRUCIBLE_FORK_PYTHON: flag.default(false),
   CRUCIBLE_OCI_ROOTFS: z.string().min(1).optional(),
   CRUCIBLE_POOL: whole(0, 62).default(0),
+  CRUCIBLE_DOCKER_HOST: z.string().optional(),
+  CRUCIBLE_DOCKER_RUNTIME: z.string().optional(),
+  CRUCIBLE_DOCKER_IMAGES: z.string().optional(),
+  CRUCIBLE_DOCKER_GPUS: z.string().optional(),
   CRUCIBLE_NETWORK_ALLOW: networkAllow.default([]),
   CRUCIBLE_CONCURRENCY: whole(1, 64).default(Math.min(64, availableParallelism())),
   CRUCIBLE_QUEUE_LIMIT: whole(1, 10_000_000).default(10_000),
@@ -111,6 +115,8 @@ export interface Config {
   readonly pool: number;
   /** Root file system or image layout of containers, absolute; undefined for the host's system directories. */
   readonly ociRootfs: string | undefined;
+  /** The Docker daemon that may be used; undefined: none. */
+  readonly docker: DockerSettings | undefined;
   /** Fork Python runs from a started interpreter instead of starting one for each. */
   readonly forkPython: boolean;
   /** What runs may reach at most: `name:port`, `*.name:port`; empty: nothing. */
@@ -153,6 +159,19 @@ export class ConfigError extends Error {
   }
 }
 
+function dockerSettings(read: z.infer<typeof Environment>): DockerSettings | undefined {
+  try {
+    return readDockerSettings({
+      host: read.CRUCIBLE_DOCKER_HOST,
+      runtime: read.CRUCIBLE_DOCKER_RUNTIME,
+      images: read.CRUCIBLE_DOCKER_IMAGES,
+      gpus: read.CRUCIBLE_DOCKER_GPUS,
+    });
+  } catch (error) {
+    throw new ConfigError([(error as Error).message]);
+  }
+}
+
 /**
  * Reads the settings; the only place that knows the names of environment variables.
  * @throws ConfigError that names each wrong variable and what would be right.
@@ -176,6 +195,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     forkPython: read.CRUCIBLE_FORK_PYTHON,
     pool: read.CRUCIBLE_POOL,
     ociRootfs: read.CRUCIBLE_OCI_ROOTFS === undefined ? undefined : resolve(read.CRUCIBLE_OCI_ROOTFS),
+    docker: dockerSettings(read),
     networkAllow: read.CRUCIBLE_NETWORK_ALLOW,
     concurrency: read.CRUCIBLE_CONCURRENCY,
     queueLimit: read.CRUCIBLE_QUEUE_LIMIT,

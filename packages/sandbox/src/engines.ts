@@ -1,5 +1,7 @@
 import { createBubblewrapEngine } from "./bubblewrap/engine.ts";
 import { sweepCgroups, sweepRuntimeGroups } from "./cgroup/host.ts";
+import { createDockerEngine } from "./docker/engine.ts";
+import type { DockerSettings } from "./docker/settings.ts";
 import { CONTAINER_PREFIX } from "./oci/container.ts";
 import { createCrunEngine, createGvisorEngine, createRuncEngine } from "./oci/engine.ts";
 import { sweepScratch } from "./process/scratch.ts";
@@ -18,6 +20,8 @@ export interface EnginesOptions extends EngineOptions {
   readonly pool?: number;
   /** The operator's CRUCIBLE_OCI_ROOTFS: see `OciOptions.rootfs`. */
   readonly ociRootfs?: string | undefined;
+  /** The operator's CRUCIBLE_DOCKER_HOST and what goes with it; without it the engine `docker` is not available. */
+  readonly docker?: DockerSettings | undefined;
 }
 
 /** Every engine there is, strongest last. Which of them work here is for `probe()` to say. */
@@ -30,6 +34,7 @@ export function createEngines(options: EnginesOptions): Engine[] {
     createBubblewrapEngine(options),
     createRuncEngine(oci),
     createCrunEngine(oci),
+    createDockerEngine({ ...options, docker: options.docker }),
     createGvisorEngine(oci),
   ];
 }

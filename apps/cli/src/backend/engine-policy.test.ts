@@ -79,5 +79,7 @@ test("wasm is what runs get where namespaces are not to be had, and never in pla
   expect(() => chooseEngine(engines({ CRUCIBLE_MIN_ISOLATION: "namespace" }, locked), undefined)).toThrow(
     "no engine on this host isolates programs",
   );
-  expect(() => chooseEngine(engines({ CRUCIBLE_ENGINE: "bubblewrap" }, locked), undefined)).toThrow();
+  expect(() => chooseEngine(engines({ CRUCIBLE_ENGINE: "bubblewrap" }, locked), undefined)).toThrow(
+    "no engine on this host isolates programs",
+  );
 });

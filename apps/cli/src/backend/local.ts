@@ -10,10 +10,11 @@ import {
   LANGUAGES,
   MAX_LIMITS,
   MIN_LIMITS,
+  readDockerSettings,
   SpecError,
   sweepLeftovers,
 } from "@crucible/sandbox";
-import type { Engine, InstalledLanguage, Language } from "@crucible/sandbox";
+import type { DockerSettings, Engine, InstalledLanguage, Language } from "@crucible/sandbox";
 import { CliProblem, RefusedProblem } from "../problem.ts";
 import { applyPolicy, chooseEngine, readPolicy } from "./engine-policy.ts";
 import type { EnginePolicy } from "./engine-policy.ts";
@@ -48,10 +49,27 @@ export async function openLocal(
     slots,
     allowUnsafe: policy.allowUnsafe,
     ociRootfs: env["CRUCIBLE_OCI_ROOTFS"] || undefined,
+    docker: dockerOf(env),
     network: { allow: policy.networkAllow },
   });
-  refuseMissing(program, [...languages, ...engines.flatMap((engine) => engine.languages ?? [])]);
+  // What a Docker daemon's images hold is not known yet.
+  if (!env["CRUCIBLE_DOCKER_HOST"])
+    refuseMissing(program, [...languages, ...engines.flatMap((engine) => engine.languages ?? [])]);
   return createLocalBackend({ engines, languages, policy, slots });
+}
+
+/** @throws CliProblem for variables that are wrong. */
+export function dockerOf(env: Readonly<Record<string, string | undefined>>): DockerSettings | undefined {
+  try {
+    return readDockerSettings({
+      host: env["CRUCIBLE_DOCKER_HOST"],
+      runtime: env["CRUCIBLE_DOCKER_RUNTIME"],
+      images: env["CRUCIBLE_DOCKER_IMAGES"],
+      gpus: env["CRUCIBLE_DOCKER_GPUS"],
+    });
+  } catch (error) {
+    throw new CliProblem((error as Error).message, "see docs/reference/configuration.md", { cause: error });
+  }
 }
 
 function languageOf({ file, language }: NonNullable<BackendChoice["program"]>): Language | undefined {

@@ -4,6 +4,7 @@ import {
   createEngines,
   detectLanguages,
   sweepLeftovers,
+  type DockerSettings,
   type IsolationLevel,
   type Limits,
 } from "@crucible/sandbox";
@@ -18,6 +19,7 @@ export interface LocalExecutorSettings {
   readonly forkPython: boolean;
   readonly ociRootfs: string | undefined;
   readonly pool: number;
+  readonly docker: DockerSettings | undefined;
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
   readonly concurrency: number;
@@ -31,7 +33,8 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
   const [languages, { removed }] = await Promise.all([detectLanguages(), sweepLeftovers()]);
   if (removed.length > 0) log.warn({ removed }, "removed what a killed process had left");
   const bounds = { min: MIN_LIMITS, max: { ...MAX_LIMITS, ...settings.maxLimits } as Limits };
-  const { allowUnsafe, forkPython, ociRootfs, pool, engine, minIsolation, concurrency, networkAllow } = settings;
+  const { allowUnsafe, forkPython, ociRootfs, pool, docker, engine, minIsolation, concurrency, networkAllow } =
+    settings;
   const network = { allow: networkAllow };
   const engines = createEngines({
     languages,
@@ -41,6 +44,7 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
     warm: forkPython,
     ociRootfs,
     pool,
+    docker,
     network,
   });
   const policy = { engine, minIsolation, allowUnsafe };

@@ -1,4 +1,5 @@
 /** What each isolation level and each engine promises. What it does not is reported as such, never left out. */
+import { NOT_PROMISED_BY_DOCKER } from "../docker/promises.ts";
 import { GVISOR_EXCEPTIONS } from "../oci/promises.ts";
 import { type CheckGroup, CONTRACT_CHECKS } from "../testing/checks.ts";
 import { ISOLATION_LEVELS, type IsolationLevel } from "../types.ts";
@@ -33,6 +34,7 @@ const EXCEPTIONS_OF_ENGINES: Readonly<Record<string, Exceptions>> = {
   bubblewrap: LAUNCHED,
   runc: LAUNCHED,
   crun: LAUNCHED,
+  docker: { ...LAUNCHED, ...NOT_PROMISED_BY_DOCKER },
   gvisor: { ...LAUNCHED, ...GVISOR_EXCEPTIONS, ...OWN_KERNEL },
 };
 

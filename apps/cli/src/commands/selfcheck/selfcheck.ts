@@ -11,6 +11,7 @@ import {
 } from "@crucible/sandbox";
 import { SELFCHECK_GROUPS } from "@crucible/sandbox/selfcheck";
 import { readPolicy } from "../../backend/engine-policy.ts";
+import { dockerOf } from "../../backend/local.ts";
 import { createProgress } from "../../batch/progress.ts";
 import type { Progress } from "../../batch/progress.ts";
 import { thisHost } from "../../doctor/host.ts";
@@ -50,7 +51,13 @@ export async function selfcheckCommand(io: Io, options: SelfcheckCommandOptions)
   const { engines, chosen, checks, controls } = await carryOut(
     { engines: options.engine.length === 0 ? null : options.engine, groups, quick },
     {
-      makeEngines: () => createEngines({ ...engineOptions, allowUnsafe }),
+      makeEngines: () =>
+        createEngines({
+          ...engineOptions,
+          allowUnsafe,
+          ociRootfs: io.env["CRUCIBLE_OCI_ROOTFS"] || undefined,
+          docker: dockerOf(io.env),
+        }),
       makeBare: quick ? null : () => createSubprocessEngine({ ...engineOptions, allowUnsafe: true }),
       signal: interrupt.signal,
       onProgress: ({ total, failed }) => {

@@ -1,0 +1,74 @@
+import { LANGUAGES } from "../languages/table.ts";
+import type { InstalledLanguage, Language } from "../languages/types.ts";
+import { isolatedOutput } from "./once.ts";
+import type { OnceOptions } from "./once.ts";
+
+const MARK = "== ";
+const SHELL_MARK = "shell ";
+
+/** Which image each language of the table has, by the operator's list. */
+export function imageOf(
+  images: Readonly<Record<string, string>>,
+  { name }: Pick<Language, "name">,
+): string | undefined {
+  return images[name] ?? images["*"];
+}
+
+/** For each language: the first of each tool's names that is on the path, and what the first tool says of its version. */
+function detectScript(languages: readonly Language[]): string {
+  const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+  const find = (names: readonly string[]): string =>
+    `{ ${names.map((name) => `command -v ${quote(name)}`).join(" || ")}; } 2>/dev/null | head -n 1`;
+  const one = ({ name, tools, versionArgs }: Language): string[] => [
+    `echo "${MARK}${name}"`,
+    ...Object.entries(tools).map(([tool, names]) => `p=$(${find(names)}); echo "tool ${tool} $p"`),
+    `t=$(${find(Object.values(tools)[0] ?? [])}); [ -n "$t" ] && "$t" ${versionArgs.map(quote).join(" ")} </dev/null 2>&1 | head -n 20`,
+  ];
+  return [`echo "${SHELL_MARK}$(wc -c </bin/sh)"`, ...languages.flatMap(one), "exit 0"].join("\n");
+}
+
+/** Reads what the script said; a language with a tool missing, or a version that cannot be read, is not there. */
+export function parseDetected(text: string, languages: readonly Language[]): InstalledLanguage[] {
+  return text.split(`\n${MARK}`).flatMap((section) => {
+    const [head = "", ...lines] = section.replace(MARK, "").split("\n");
+    const definition = languages.find(({ name }) => name === head.trim());
+    if (definition === undefined) return [];
+    const toolPaths: Record<string, string> = {};
+    for (const tool of Object.keys(definition.tools)) {
+      const path = lines.find((line) => line.startsWith(`tool ${tool} `))?.slice(`tool ${tool} `.length);
+      if (path === undefined || !path.startsWith("/")) return [];
+      toolPaths[tool] = path;
+    }
+    const said = lines.filter((line) => !line.startsWith("tool ")).join("\n");
+    const version = definition.versionPattern.exec(said)?.[1];
+    if (version === undefined) return [];
+    const { name, aliases, extensions, defaultFile } = definition;
+    const compiled = definition.compile !== undefined;
+    return [{ name, aliases, extensions, defaultFile, version, compiled, definition, toolPaths }];
+  });
+}
+
+/** What is in the images. */
+export interface ImageContents {
+  readonly languages: readonly InstalledLanguage[];
+  /** Size of the shell that becomes the launcher, by image. */
+  readonly shellBytes: ReadonlyMap<string, number>;
+}
+
+/** Looks into each image by starting it once with every defence on. */
+export async function detectInImages(
+  images: Readonly<Record<string, string>>,
+  options: Omit<OnceOptions, "image" | "script">,
+): Promise<ImageContents> {
+  const byImage = Map.groupBy(LANGUAGES, (language) => imageOf(images, language));
+  const shellBytes = new Map<string, number>();
+  const found = await Promise.all(
+    [...byImage].map(async ([image, languages]) => {
+      if (image === undefined) return [];
+      const text = await isolatedOutput({ ...options, image, script: detectScript(languages) });
+      shellBytes.set(image, Number(/^shell\s+(\d+)/.exec(text)?.[1] ?? 0));
+      return parseDetected(text, languages);
+    }),
+  );
+  return { languages: found.flat(), shellBytes };
+}
