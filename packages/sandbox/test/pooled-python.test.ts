@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
+import { descendantsOf } from "../src/process/family.ts";
 import { leftovers, settle, takeSnapshot } from "../src/testing/host/leftovers.ts";
 import type { Engine } from "../src/types.ts";
 import { decode, PROGRAMS, specOf, visible, WAS_STARTED_BEFORE } from "./fixtures/python-programs.ts";
@@ -11,6 +13,14 @@ const options = { languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots
 
 /** gVisor is slow where processes are started: one program of each kind is enough there. */
 const GVISOR_PROGRAMS = ["its own module", "modules that nobody imported", "a traceback", "an exit message", "signals"];
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
 
 describe.each([
   ["runc", createRuncEngine, Object.keys(PROGRAMS)],
@@ -55,6 +65,16 @@ describe.each([
     expect(await pooled.run({ ...specOf(grow), limits })).toMatchObject({ status: "out_of_memory" });
     const loop = await pooled.run({ ...specOf("while True: pass"), limits: { ...specOf("").limits, cpuTimeMs: 300 } });
     expect(loop).toMatchObject({ status: "cpu_exceeded" });
+  });
+
+  it("never gets a sandbox that has died while it waited", async () => {
+    await untilPooled("");
+    const ours = (): number[] =>
+      descendantsOf(process.pid).filter((pid) => commandOf(pid).includes(`crucible-oci-p${process.pid}-`));
+    await vi.waitUntil(() => ours().length > 0, { timeout: 20_000 });
+    for (const pid of ours()) process.kill(pid, "SIGKILL");
+    const outcome = await pooled.run(specOf("print('ran')"));
+    expect({ status: outcome.status, stdout: decode(outcome.stdout) }).toEqual({ status: "exited", stdout: "ran\n" });
   });
 
   it("starts afresh when the request has variables, which could change the interpreter", async () => {

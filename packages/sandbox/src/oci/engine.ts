@@ -3,26 +3,25 @@ import { withSeen } from "../behaviour/judge.ts";
 import { watchRoutes } from "../behaviour/unroutable.ts";
 import { INSIDE } from "../bubblewrap/layout.ts";
 import { readMessage } from "../bubblewrap/start.ts";
+import type { StartFailure } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
-import type { SlotPipes } from "../process/fifo.ts";
-import type { StartFailure } from "../bubblewrap/start.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { RunningSandbox } from "../run/supervise.ts";
-import { preparedKey, OWN_KERNEL_THREADS } from "./prepared.ts";
-import type { PreparedContainer } from "./prepared.ts";
-import { createContainerPool } from "./warm.ts";
+import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import { commandsOf, givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
+import type { RunningSandbox } from "../run/supervise.ts";
 import type { Engine, RunOptions, RunOutcome } from "../types.ts";
 import { bindMount } from "./config.ts";
 import { idsOf, writeBundle } from "./container.ts";
 import { makeReady } from "./prepare.ts";
 import type { OciOptions, Ready } from "./prepare.ts";
+import { preparedKey, OWN_KERNEL_THREADS } from "./prepared.ts";
+import type { PreparedContainer } from "./prepared.ts";
 import { probeOci } from "./probe.ts";
 import { OCI_INSIDE } from "./rootfs.ts";
 import { OCI_RUNTIMES } from "./runtimes.ts";
@@ -30,6 +29,7 @@ import type { OciRuntime } from "./runtimes.ts";
 import { BECOME_USER, boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScript } from "./script.ts";
 import { startContainer } from "./start.ts";
 import type { ContainerOptions } from "./start.ts";
+import { createContainerPool } from "./warm.ts";
 
 /** What the decoy file takes on the tmpfs. */
 const DECOY_BYTES = 4096;
@@ -56,6 +56,7 @@ function containerOptions(
       runLimits: plan.limits,
       dataSlackBytes: plan.language.definition.dataSlackBytes ?? 0,
       stdinPath: plan.stdin.length === 0 ? null : INSIDE.stdin,
+      ...(plan.artifacts === null ? {} : { collectFrom: INSIDE.cwd }),
       writableDirs: hasOwnKernel ? [INSIDE.box, "/tmp", "/dev/shm"] : [INSIDE.box],
     },
     hasOwnKernel ? { ...host.script, compileEndMark } : host.script,
@@ -85,6 +86,7 @@ function containerOptions(
     group,
     archive,
     compiles: compile !== null,
+    collects: plan.artifacts !== null,
     compileEndMark,
     // gVisor counts the program's processes itself; each is up to two of the host's, and the group is the belt behind.
     ownProcesses: hasOwnKernel ? mostPids + OWN_KERNEL_THREADS : 1,
@@ -170,6 +172,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     const steps = {
       compileLimits: plan.compileLimits,
       runLimits: plan.limits,
+      artifacts: plan.artifacts,
       // gVisor keeps the program's memory in one file, which counts as one of the tmpfs.
       givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan) + DECOY_BYTES,
     };
@@ -192,6 +195,8 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     },
     probe: (host) => probeOci(host, options.bounds),
     runIn,
+    // gVisor passes on three descriptors, and the launcher needs them all.
+    hasArtifacts: !runtime.hasOwnKernel,
     close: async () => {
       await pool?.close();
     },
