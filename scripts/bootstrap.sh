@@ -71,7 +71,7 @@ fi
 # --- System packages --------------------------------------------------------------------------------------
 
 [ "$(uname -s)" = Linux ] || {
-  say "the sandbox needs Linux: on $(uname -s) only the unsafe subprocess engine exists."
+  say "most engines need Linux: on $(uname -s) there is wasm, for JavaScript, TypeScript and Python."
   exit 0
 }
 
