@@ -81,6 +81,7 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
   const pin = createPins(options.outside.lookup);
   const sockets = new Set<Socket>();
   let transferred = 0;
+  let isClosed = false;
 
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -107,6 +108,8 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
     if (!isAllowed(target, options.allow)) return "not_allowed";
     if (transferred >= options.transferBytes) return "over_limit";
     const pinned = await pin(target.name);
+    // The run may have ended meanwhile: nothing is connected to after that.
+    if (isClosed) return "unreachable";
     if (pinned.kind === "refused") return pinned.reason;
     return options.outside.route?.(pinned.address, target.port) ?? { host: pinned.address, port: target.port };
   };
@@ -121,8 +124,9 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
     };
     const where = await admit(target);
     if (typeof where === "string") return refuse(where);
-    const upstream = connect({ ...where, timeout: CONNECT_TIMEOUT_MS });
+    const upstream = connect(where);
     keep(upstream);
+    upstream.setTimeout(CONNECT_TIMEOUT_MS);
     const connected = await new Promise<boolean>((resolve) => {
       upstream.once("connect", () => resolve(true));
       upstream.once("close", () => resolve(false));
@@ -157,6 +161,8 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
         ...endToEnd(request.headers),
         host: target.port === 80 ? target.name : `${target.name}:${target.port}`,
         connection: "close",
+        // Without it Node sends the body of a GET bare, and the host would read it as a second request.
+        ...(request.headers["transfer-encoding"] === undefined ? {} : { "transfer-encoding": "chunked" }),
       },
       setHost: false,
       agent: false,
@@ -165,10 +171,20 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
     });
     upstream.on("socket", keep);
     upstream.once("timeout", () => upstream.destroy());
-    upstream.once("error", () => refuse("unreachable"));
+    upstream.on("error", () => refuse("unreachable"));
+    // Gone without an answer: a change of protocol, say.
+    upstream.once("close", () => {
+      if (!response.headersSent) refuse("unreachable");
+    });
     upstream.once("response", (answer) => {
       upstream.setTimeout(IDLE_TIMEOUT_MS);
-      response.writeHead(answer.statusCode ?? 502, { ...endToEnd(answer.headers), connection: "close" });
+      try {
+        // Node reads a status of 000, and throws where one is to be written.
+        response.writeHead(answer.statusCode ?? 502, { ...endToEnd(answer.headers), connection: "close" });
+      } catch {
+        upstream.destroy();
+        return;
+      }
       pipeline(answer, meter(entry, "receivedBytes"), response).catch(() => response.destroy());
     });
     pipeline(request, meter(entry, "sentBytes"), upstream).catch(() => upstream.destroy());
@@ -183,11 +199,19 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", keep);
+  // Every answer says that it is the last. Whatever is sent ahead of it would be an upstream connection each.
+  const used = new WeakSet<Socket>();
+  const isFirst = (socket: Socket): boolean => {
+    const first = !used.has(socket);
+    used.add(socket);
+    if (!first) socket.destroy();
+    return first;
+  };
   server.on("connect", (request, client: Socket, head) => {
-    onConnect(request, client, head).catch(() => client.destroy());
+    if (isFirst(client)) onConnect(request, client, head).catch(() => client.destroy());
   });
   server.on("request", (request, response) => {
-    onRequest(request, response).catch(() => response.destroy());
+    if (isFirst(request.socket)) onRequest(request, response).catch(() => response.destroy());
   });
   // An Upgrade would be a tunnel that nothing here has looked at.
   server.on("upgrade", (_request, client: Socket) => client.destroy());
@@ -197,6 +221,7 @@ export function serveProxy(listening: NetServer, options: ProxyOptions): Proxy {
   return {
     log: log.snapshot,
     close: () => {
+      isClosed = true;
       server.close();
       listening.close();
       for (const socket of sockets) socket.destroy();

@@ -10,6 +10,8 @@ export type Pin =
   | { readonly kind: "refused"; readonly reason: "reserved_address" | "unknown_name" };
 
 const TIMEOUT_MS = 3_000;
+/** Answers kept for one run: below a wildcard there is any number of names. */
+const MAX_NAMES = 512;
 
 /** Asks the host's name servers. Not the host's hosts file: what it names is the host's own affair. */
 export function createLookup(): Lookup {
@@ -45,6 +47,7 @@ export function createPins(lookup: Lookup, own: ReadonlySet<string> = ownAddress
   return (name) => {
     let pin = pins.get(name);
     if (pin === undefined) {
+      if (pins.size >= MAX_NAMES) return Promise.resolve({ kind: "refused", reason: "unknown_name" });
       pin = ask(name);
       pins.set(name, pin);
     }

@@ -21,10 +21,11 @@ export async function listenInside(pid: number, port: number, signal?: AbortSign
   const nsenter = findNsenter();
   if (nsenter === null) throw new Error("nsenter (util-linux) is not installed");
   const own = readlinkSync("/proc/self/ns/net");
-  if (readlinkSync(`/proc/${pid}/ns/net`) === own) throw new Error("the sandbox has no network namespace of its own");
+  const wanted = readlinkSync(`/proc/${pid}/ns/net`);
+  if (wanted === own) throw new Error("the sandbox has no network namespace of its own");
   // Without root the sandbox's user namespace is entered first: it is ours, so that gives the right to its network.
   const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
-  const child = fork(MODULE, [String(port)], {
+  const child = fork(MODULE, [String(port), wanted], {
     execPath: nsenter,
     execArgv: [...user, "--net", "--target", String(pid), "--", process.execPath],
     env: {},
@@ -35,15 +36,19 @@ export async function listenInside(pid: number, port: number, signal?: AbortSign
   const onAbort = (): void => reject(new Error("aborted"));
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
-  child.once("error", reject);
+  child.on("error", reject);
   child.once("exit", (code) => reject(new Error(`nsenter ended with exit code ${code}`)));
+  let isOver = false;
   child.once("message", (message, handle) => {
     if (handle === undefined) reject(new Error((message as { error?: string }).error ?? "no socket"));
+    // Nobody waits any longer: kept, it would listen and hold the namespace for as long as we live.
+    else if (isOver) (handle as Server).close();
     else resolve(handle as Server);
   });
   try {
     return await promise;
   } finally {
+    isOver = true;
     clearTimeout(late);
     signal?.removeEventListener("abort", onAbort);
     child.kill("SIGKILL");
