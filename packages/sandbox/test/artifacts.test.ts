@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createBubblewrapEngine } from "../src/bubblewrap/engine.ts";
 import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
+import { createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
 import { createSubprocessEngine } from "../src/subprocess/engine.ts";
 import type { Engine, RunOutcome, RunSpec } from "../src/types.ts";
 
@@ -281,4 +282,62 @@ os.read(ready, 1)
     expect(outcome).toMatchObject({ status: "exited", exitCode: 0 });
     expect(outcome.artifacts?.files).toEqual([]);
   });
+});
+
+describe("runc", () => {
+  test("gives back files, follows no link, and ends who outlives the program", async () => {
+    await using container = createRuncEngine({ ...common, pool: 1 });
+    const outcome = await container.run({
+      language: "python",
+      artifacts: true,
+      files: [
+        {
+          path: "main.py",
+          content: Buffer.from(`
+import os, time
+open('out/x', 'wb').write(b'\\xff')
+os.symlink('/etc/passwd', 'out/link')
+os.mkfifo('out/pipe')
+os.mkdir('out/z')
+with open('out/hole', 'wb') as file: file.truncate(60 << 20)
+ready, say = os.pipe()
+if os.fork() == 0:
+  os.setsid()
+  os.write(say, b'x')
+  while open('/proc/1/comm').read() != 'tar\\n': pass
+  open('out/z/late', 'w').write('x')
+  time.sleep(60)
+os.read(ready, 1)
+print(sorted(os.listdir('/proc/self/fd')))
+raise SystemExit(3)
+`),
+        },
+      ],
+    });
+    expect(outcome).toMatchObject({ status: "exited", exitCode: 3 });
+    expect(outcome.artifacts).toMatchObject({
+      files: [{ path: "x", content: Buffer.from([0xff]) }],
+      leftOut: [
+        { path: "hole", reason: "over 8388608 bytes" },
+        { path: "link", reason: "a symbolic link" },
+        { path: "pipe", reason: "a device or a named pipe" },
+      ],
+      incomplete: null,
+    });
+    expect(text(outcome)).toBe("['0', '1', '2', '3', '4', '5']\n");
+    expect(await container.probe()).toMatchObject({ available: true, artifacts: true });
+  });
+
+  test("gives back files of a compiled program", async () => {
+    await using container = createRuncEngine({ ...common, pool: 1 });
+    const source = '#include <stdio.h>\nint main(void) { fputs("c", fopen("out/x", "w")); }';
+    const files = [{ path: "main.c", content: Buffer.from(source) }];
+    expect(filesOf(await container.run({ language: "c", files, artifacts: true }))).toEqual({ x: "c" });
+  });
+});
+
+test("gVisor refuses: it has no descriptor left for them", async () => {
+  await using gvisor = createGvisorEngine({ ...common, pool: 0 });
+  const files = [{ path: "main.sh", content: Buffer.from("true") }];
+  await expect(gvisor.run({ language: "bash", files, artifacts: true })).rejects.toThrow("cannot give back files");
 });

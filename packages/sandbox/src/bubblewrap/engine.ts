@@ -14,7 +14,7 @@ import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import type { OutcomeFrame } from "../run/outcome.ts";
-import { commandsOf, givenBytes } from "../run/plan.ts";
+import { commandsOf, givenBytes, makesArtifactsDir } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
 import type { ForkedRun } from "../template/template.ts";
@@ -132,11 +132,6 @@ async function networkFor(
   return openNetwork(started.innerPid, network, options ?? { allow: [] }, signal);
 }
 
-/** Programs need not make the directory; a file of that name is theirs. */
-function hasArtifactsDir({ artifacts, files }: RunPlan): boolean {
-  return artifacts !== null && !files.some(({ path }) => path === ARTIFACTS_DIR);
-}
-
 function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup | null): StartOptions {
   const insideNode = (path: string): string => (path === process.execPath ? INSIDE.node : path);
   const commands = commandsOf(plan, INSIDE.build, insideNode);
@@ -166,7 +161,7 @@ function startOptions(host: Ready, slot: number, plan: RunPlan, group: RunGroup 
       ...boxArgs(Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0), givenBytes(plan)),
       ...decoyArgs(plan),
       ...parentDirs(plan.files).flatMap((dir) => ["--dir", `${INSIDE.cwd}/${dir}`]),
-      ...(hasArtifactsDir(plan) ? ["--dir", `${INSIDE.cwd}/${ARTIFACTS_DIR}`] : []),
+      ...(makesArtifactsDir(plan) ? ["--dir", `${INSIDE.cwd}/${ARTIFACTS_DIR}`] : []),
     ],
     argsAfter: host.shared.after,
     command: [INSIDE.shell, "-c", script, "sh", ...commands.run],

@@ -31,12 +31,13 @@ type PreparedLimits = Pick<Limits, "diskBytes" | "pids" | "fileSizeBytes">;
 
 /**
  * The class of a request; null for those that have to start afresh. The request's variables could change how an
- * interpreter starts (PYTHONHASHSEED, LD_PRELOAD). And what is given counts in the disk limit here, so it must be small.
+ * interpreter starts (PYTHONHASHSEED, LD_PRELOAD). Files are given back by the
+ * launcher of a run that started afresh. And what is given counts in the disk limit here, so it must be small.
  */
 export function preparedKey(plan: RunPlan): string | null {
   const { diskBytes, pids, fileSizeBytes } = plan.limits;
   const isPlain = plan.language.name === LANGUAGE && Object.keys(plan.env).length === 0;
-  if (!isPlain || givenBytes(plan) > diskBytes / 256) return null;
+  if (!isPlain || plan.artifacts !== null || givenBytes(plan) > diskBytes / 256) return null;
   return JSON.stringify({ diskBytes, pids, fileSizeBytes } satisfies PreparedLimits);
 }
 

@@ -1,16 +1,20 @@
 import { dirname } from "node:path/posix";
+import { ARTIFACTS_DIR } from "../artifacts/read.ts";
 import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
 import type { Decoy } from "../behaviour/decoy.ts";
 import { parentDirs } from "../bubblewrap/args.ts";
 import { INSIDE, INSIDE_UID } from "../bubblewrap/layout.ts";
 import { writeTar } from "../tar/write.ts";
 import type { TarMember } from "../tar/write.ts";
+import { makesArtifactsDir } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import type { Limits } from "../types.ts";
 import { OCI_INSIDE } from "./rootfs.ts";
 
 /** Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it. */
-export function boxArchive(plan: Pick<RunPlan, "files" | "stdin"> & { readonly decoy?: Decoy }): Uint8Array {
+export function boxArchive(
+  plan: Pick<RunPlan, "files" | "stdin"> & { readonly decoy?: Decoy; readonly artifacts?: RunPlan["artifacts"] },
+): Uint8Array {
   const dir = (path: string, mode = 0o755): TarMember => ({ kind: "directory", path, mode });
   // The first makes the place itself the user's.
   const members: TarMember[] = [
@@ -21,6 +25,8 @@ export function boxArchive(plan: Pick<RunPlan, "files" | "stdin"> & { readonly d
     dir("tmp", 0o1777),
     dir("shm", 0o1777),
   ];
+  const { files, artifacts = null } = plan;
+  if (makesArtifactsDir({ files, artifacts })) members.push(dir(`cwd/${ARTIFACTS_DIR}`));
   for (const path of parentDirs(plan.files)) members.push(dir(`cwd/${path}`));
   for (const { path, content } of plan.files) members.push({ kind: "file", path: `cwd/${path}`, content, mode: 0o755 });
   if (plan.decoy !== undefined) {

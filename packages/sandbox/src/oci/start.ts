@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { readMessage } from "../bubblewrap/start.ts";
 import type { StartFailure } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
+import { ARCHIVE_FD } from "../launcher/collect.ts";
 import { LAUNCHER_FDS } from "../launcher/script.ts";
 import { descendantsOf, killChildOf } from "../process/family.ts";
 import type { Pipe, SlotPipes } from "../process/fifo.ts";
@@ -24,6 +25,8 @@ export interface ContainerOptions {
   /** Sent to the launcher, which unpacks it and says `ready`. */
   readonly archive: Uint8Array;
   readonly compiles: boolean;
+  /** The launcher gives back files; default: false. Not for a runtime with its own kernel. */
+  readonly collects?: boolean;
   /** For a runtime with its own kernel: where the compile step's output ends. */
   readonly compileEndMark: string;
   /** What counts in the group and is none of the program's affair, in processes. */
@@ -112,6 +115,10 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   const [stdout, stderr] = opened as [Pipe, Pipe];
   const compileFds: ChildFd[] = options.compiles && !runtime.hasOwnKernel ? ["pipe", "pipe"] : [];
   const fds: ChildFd[] = ["null", stdout.childFd, stderr.childFd, "pipe", ...compileFds];
+  if (options.collects === true) {
+    while (fds.length < ARCHIVE_FD) fds.push("null");
+    fds.push("pipe");
+  }
   const command = [tool.path, ...runArgs(host, bundle, fds.length - 3)];
   // A runtime with its own kernel passes on descriptors 0 to 2 alone: the control socket becomes the first.
   const shuffled = runtime.hasOwnKernel ? ["/bin/sh", "-c", 'exec "$@" <&3 3>&-', "sh", ...command] : command;
@@ -139,6 +146,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   };
   const close = async (): Promise<void> => {
     for (const pipe of opened) pipe.ours.destroy();
+    if (options.collects === true && child.pid !== undefined) child.stream(ARCHIVE_FD).destroy();
     await removeContainer(host, bundle);
   };
   const fail = async (reason: string): Promise<StartFailure> => {
@@ -194,6 +202,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
       stdout: split?.[0]?.after ?? stdout.ours,
       stderr: split?.[1]?.after ?? stderr.ours,
       compileOutput,
+      ...(options.collects === true ? { archive: child.stream(ARCHIVE_FD) } : {}),
       group,
       ownProcesses: options.ownProcesses,
       kill,

@@ -1,4 +1,5 @@
 import { checkArtifacts } from "../artifacts/limits.ts";
+import { ARTIFACTS_DIR } from "../artifacts/read.ts";
 import type { ArtifactLimits } from "../artifacts/types.ts";
 import { type Decoy, newDecoy } from "../behaviour/decoy.ts";
 import { SpecError } from "../errors.ts";
@@ -37,6 +38,11 @@ const PAGE_BYTES = 4096;
 export function givenBytes(plan: Pick<RunPlan, "files" | "stdin">): number {
   const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
   return plan.files.reduce((sum, file) => sum + pages(file.content.length), pages(plan.stdin.length));
+}
+
+/** Programs need not make the directory of what they give back; a file of that name is theirs. */
+export function makesArtifactsDir({ artifacts, files }: Pick<RunPlan, "artifacts" | "files">): boolean {
+  return artifacts !== null && !files.some(({ path }) => path === ARTIFACTS_DIR);
 }
 
 /** Command lines for the places where an engine puts things. */
