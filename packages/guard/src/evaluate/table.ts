@@ -55,7 +55,7 @@ function stageTable(stages: readonly StageReport[]): string[] {
 
 function sideBySide(alone: Report, all: Report): string[] {
   const line = (name: string, of: (report: Report) => string): string =>
-    name.padEnd(34) + of(alone).padStart(28) + of(all).padStart(28);
+    name.padEnd(34) + of(alone).padStart(32) + of(all).padStart(32);
   return [
     line("", ({ stage, stages }) => (stages.length > 1 ? "cascade" : `${stage} alone`)),
     line("ROC-AUC", ({ rocAuc: { value, low, high } }) => `${value.toFixed(4)} (95%: ${three(low)} to ${three(high)})`),

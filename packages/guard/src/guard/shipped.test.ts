@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EVERYDAY } from "../everyday/testing/unseen.ts";
 import { createGuard } from "./guard.ts";
 import type { Guard } from "./types.ts";
 
@@ -36,6 +37,12 @@ describe("the shipped guard", () => {
 
   it("blocks plain attacks", async () => {
     for (const text of ATTACKS) expect(await guard.screen(text), text).toMatchObject({ decision: "block" });
+  });
+
+  it("blocks no everyday request in 25 languages", async () => {
+    const verdicts = await Promise.all(EVERYDAY.map(async (text) => ({ text, ...(await guard.screen(text)) })));
+    expect(verdicts.length).toBeGreaterThan(60);
+    expect(verdicts.filter(({ admitted }) => !admitted).map(({ text }) => text)).toEqual([]);
   });
 
   it("blocks none of the short things that people say, also several in a row", async () => {
