@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listModels, modelsFolder, openHub } from "../src/index.ts";
+import { redirectTarget } from "../src/models/hub/request.ts";
 import { aModel, COMMIT_A, COMMIT_B, someFiles, startFakeHub } from "./fake-hub.ts";
 import { failure, NAME, openPlace, type Place } from "./models-fixture.ts";
 
@@ -195,6 +196,9 @@ describe("where the token goes", () => {
   it("is not sent unencrypted over a network, and no redirect leads from https to http", async () => {
     expect(() => openHub({ endpoint: "http://hub.example", token: "hf_x" })).toThrow(/unencrypted/);
     expect(() => openHub({ endpoint: "https://hub.example", token: "two words" })).toThrow(/HF_TOKEN/);
+    const hub = new URL("https://hub.example/api");
+    expect(() => redirectTarget(hub, "http://hub.example/api")).toThrow(/not encrypted/);
+    expect(redirectTarget(hub, "/other").href).toBe("https://hub.example/other");
     for (const location of ["file:///etc/passwd", "gopher://x", "data:,x"]) {
       answerTo("/revision/", (response) => response.writeHead(302, { location }).end());
       expect((await refused()).message).toContain("not encrypted");

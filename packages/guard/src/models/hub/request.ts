@@ -79,7 +79,8 @@ export async function askHub(
   }
 }
 
-function redirectTarget(from: URL, location: string | null): URL {
+/** Where a redirect leads. @throws ModelStoreError for what is no web address, and for http after https. */
+export function redirectTarget(from: URL, location: string | null): URL {
   let to: URL;
   try {
     to = new URL(location ?? "", from);
