@@ -7,10 +7,12 @@ import { CliProblem } from "../problem.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
 /** @throws CliProblem unless `directory` is empty or not there. Nothing is made. */
 export async function checkOutDirectory(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return [];
     throw new CliProblem(`${directory} is no directory that can be read`, "name one that is empty or not there", {
       cause: error,
     });
@@ -40,8 +42,8 @@ export async function writeArtifacts(directory: string, { files }: Artifacts): P
     let parent = root;
     for (const name of names.slice(0, -1)) {
       parent = join(parent, name);
-      await mkdir(parent).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "EEXIST") throw error;
+      await mkdir(parent).catch((error: unknown) => {
+        if (codeOf(error) !== "EEXIST") throw error;
       });
       if (!(await lstat(parent)).isDirectory()) throw new CliProblem(`${parent} is not a directory`, null);
     }
