@@ -1,6 +1,7 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { CgroupHost } from "../src/cgroup/types.ts";
 import { EngineUnavailableError, SpecError } from "../src/errors.ts";
@@ -8,6 +9,7 @@ import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createSecretFile } from "../src/testing/host/secret-file.ts";
 import type { Engine, RunOutcome, RunSpec } from "../src/types.ts";
 import { createWasmEngine } from "../src/wasm/engine.ts";
+import { startService } from "./fixtures/service.ts";
 
 const bounds = { min: MIN_LIMITS, max: MAX_LIMITS };
 const MiB = 1024 * 1024;
@@ -286,12 +288,39 @@ open("/tmp/mark", "w").close()
     expect((await bare.run(js("1"))).peakMemoryBytes).not.toBeNull();
   });
 
-  it("starts Python from a waiting process, in less than the time that loading it takes", async () => {
-    await engine.run(py("pass"));
-    // The waiting process is made in the background: runs are repeated until one gets it.
-    await expect
-      .poll(async () => (await engine.run(py("pass"))).setupMs, { timeout: SLOW_MS, interval: 4_000 })
-      .toBeLessThan(50);
+  it(
+    "starts Python from a waiting process, in less than the time that loading it takes",
+    async () => {
+      // The waiting process is made in the background, and a run that comes too early takes it as it is.
+      let setupMs = Infinity;
+      for (let waitMs = 500; setupMs > 50 && waitMs < SLOW_MS; waitMs *= 2) {
+        ({ setupMs } = await engine.run(py("pass")));
+        if (setupMs > 50) await delay(waitMs);
+      }
+      expect(setupMs).toBeLessThan(50);
+    },
+    3 * SLOW_MS,
+  );
+
+  it("ends a sleeping program when the service is killed", async (context) => {
+    const { belts } = await engine.probe();
+    const belt = belts.find(({ name }) => name === "ends-with-service");
+    if (belt?.on !== true) return context.skip(`ends-with-service is off: ${belt?.detail}`);
+    const code = "import js, time\nprint(js.Deno.pid, flush=True)\ntime.sleep(600)";
+    const service = startService({ engine: "wasm", code, limits: { wallTimeMs: 60_000 } });
+    await service.next();
+    const { output } = await service.next();
+    // What nobody has reaped yet has no command line.
+    const isAlive = (): boolean => {
+      try {
+        return readFileSync(`/proc/${Number(output)}/cmdline`, "latin1").includes("deno");
+      } catch {
+        return false;
+      }
+    };
+    expect(isAlive()).toBe(true);
+    await service.kill();
+    await expect.poll(isAlive).toBe(false);
   });
 
   it("refuses languages that it does not run, naming those that it does", async () => {

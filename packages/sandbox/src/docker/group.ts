@@ -1,5 +1,5 @@
 import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
-import type { DockerApi } from "./api.ts";
+import type { ContainerBounds, DockerApi } from "./api.ts";
 
 /** Between two looks at what a container uses; one look takes the daemon some milliseconds. */
 const POLL_MS = 250;
@@ -14,12 +14,21 @@ export interface ContainerGroup extends RunGroup {
   settled(): Promise<void>;
 }
 
-/** @param kill ends the container; it is called too when the daemon refuses bounds. */
-export function createContainerGroup(api: DockerApi, id: string, kill: () => void): ContainerGroup {
+/**
+ * @param made the bounds that the container was made with.
+ * @param kill ends the container; it is called too when the daemon refuses bounds.
+ */
+export function createContainerGroup(
+  api: DockerApi,
+  id: string,
+  made: ContainerBounds,
+  kill: () => void,
+): ContainerGroup {
   const ending = new AbortController();
   const seen = { cpuMs: null as number | null, peakMemoryBytes: null as number | null, oomKills: 0, refusedForks: 0 };
   let settled: Promise<void> = Promise.resolve();
   let isFirst = true;
+  let inForce = made;
   let timer: NodeJS.Timeout | undefined;
 
   const look = async (): Promise<void> => {
@@ -53,13 +62,12 @@ export function createContainerGroup(api: DockerApi, id: string, kill: () => voi
   return {
     add: () => Promise.resolve(),
     limit: (limits) => {
-      if (isFirst) {
-        // It was made with these.
-        isFirst = false;
-        void look();
-        return;
-      }
-      settled = api.update(id, limits, ending.signal).catch((error: unknown) => {
+      if (isFirst) void look();
+      isFirst = false;
+      const { memoryBytes, pids, cpus } = limits;
+      if (memoryBytes === inForce.memoryBytes && pids === inForce.pids && cpus === inForce.cpus) return;
+      inForce = { memoryBytes, pids, cpus };
+      settled = api.update(id, inForce, ending.signal).catch((error: unknown) => {
         // What is there already does not fit: the next step cannot start within its limit.
         if (!ending.signal.aborted && (error as { statusCode?: number }).statusCode !== undefined) seen.oomKills += 1;
         kill();

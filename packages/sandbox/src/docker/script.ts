@@ -32,12 +32,13 @@ const KILL_OTHERS = "kill -s KILL -- -1 2>/dev/null";
 export function containerScript(plan: LauncherPlan, options: ScriptOptions, archiveBytes: number): string {
   const awaitGo = `read -r go <&3; [ "$go" = go ] || exit 0`;
   const closed = "3>&- 7>&- 8>&-";
-  // The shell's own words ("Segmentation fault") go to a file without a name.
+  // The shell's own words ("Segmentation fault") go to a file without a name, which has its page from the
+  // start: there is room for them also when the program has filled the rest.
   const said = `${INSIDE.box}/.launcher/said`;
   const start = [
     "exec 3<&0 </dev/null; read -r mark <&3",
     `mkdir ${INSIDE.cwd} 2>/dev/null; head -c ${archiveBytes} <&3 | tar -xpmf - -C ${INSIDE.box} || exit 1; cd ${INSIDE.cwd} || exit 1`,
-    `exec 7>&2 8>${said} 9<${said}; rm ${said}; exec 2>&8`,
+    `exec 7>&2 8>${said} 9<${said}; rm ${said}; exec 2>&8; echo >&8`,
     `trap : INT; echo ready; ${awaitGo}`,
   ];
   const end = (word: string, more = ""): string =>

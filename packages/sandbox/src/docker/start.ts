@@ -71,6 +71,8 @@ function planOf(host: Ready, slot: number, plan: RunPlan, archiveBytes: number) 
   );
   const image = imageOf(host.settings.images, plan.language) ?? "";
   const first = plan.compileLimits ?? plan.limits;
+  const pids = Math.max(LEAST_PIDS, first.pids + OWN_PROCESSES);
+  const bounds = { memoryBytes: first.memoryBytes, pids, cpus: first.cpus };
   const diskBytes = Math.max(plan.limits.diskBytes, plan.compileLimits?.diskBytes ?? 0);
   const options = containerOptions({
     image,
@@ -79,19 +81,22 @@ function planOf(host: Ready, slot: number, plan: RunPlan, archiveBytes: number) 
     labels: host.labels,
     runtime: host.runtime,
     uid: host.uidOf(slot),
-    bounds: { memoryBytes: first.memoryBytes, pids: first.pids + OWN_PROCESSES, cpus: first.cpus },
-    boxBytes: diskBytes + givenBytes(plan) + (host.shellBytes.get(image) ?? 0) + LAUNCHER_SLACK_BYTES,
+    bounds,
+    boxBytes: diskBytes + givenBytes(plan) + launcherBytes(host.shellBytes.get(image) ?? 0),
     diskBytes,
     seccomp: host.seccomp,
     gpus: host.settings.gpus,
   });
-  return { options, compiles: compile !== null };
+  return { options, bounds, compiles: compile !== null };
 }
 
 /** The launcher. */
 const OWN_PROCESSES = 1;
-/** What a directory and a file beside the launcher's shell take on a tmpfs. */
-const LAUNCHER_SLACK_BYTES = 8 * 1024;
+/** While it unpacks, the launcher has two helpers. */
+const LEAST_PIDS = 3;
+const PAGE_BYTES = 4096;
+/** What the launcher takes of the writable place: its shell, and the page for what that says. */
+const launcherBytes = (shellBytes: number): number => (Math.ceil(shellBytes / PAGE_BYTES) + 1) * PAGE_BYTES;
 
 /** Creates and starts the container of one run, and hands it the program's files. */
 export async function startContainer(
@@ -102,7 +107,7 @@ export async function startContainer(
 ): Promise<StartedContainer | StartFailure> {
   const { api } = host;
   const archive = boxArchive(plan);
-  const { options, compiles } = planOf(host, slot, plan, archive.length);
+  const { options, bounds, compiles } = planOf(host, slot, plan, archive.length);
   const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
   const signal = cancelled === undefined ? deadline : AbortSignal.any([deadline, cancelled]);
   const soon = (): AbortSignal => AbortSignal.timeout(CALL_TIMEOUT_MS);
@@ -160,7 +165,7 @@ export async function startContainer(
       stream.destroy();
     });
   };
-  const group = createContainerGroup(api, id, kill);
+  const group = createContainerGroup(api, id, bounds, kill);
   const lost = new Promise<void>((resolve) => {
     stream.once("close", () => resolve());
   });
