@@ -108,6 +108,19 @@ const BAD_RUNS: Case[] = [
     "isolation.atLeast",
     "`isolation.atLeast` must be one of `none`, `wasm`",
   ],
+  ["artifacts as text", { ...OK, artifacts: "out" }, "artifacts", "`artifacts` must be true or false"],
+  [
+    "no artifacts at most",
+    { ...OK, artifacts: { files: 0 } },
+    "artifacts.files",
+    "`artifacts.files` must be at least 1",
+  ],
+  [
+    "too many artifacts",
+    { ...OK, artifacts: { totalBytes: 1e12 } },
+    "artifacts.totalBytes",
+    "`artifacts.totalBytes` must be at most 8388608",
+  ],
   ["isolation as text", { ...OK, isolation: "gvisor" }, "isolation", "`isolation` must be an object"],
   [
     "an engine and a level",

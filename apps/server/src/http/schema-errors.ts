@@ -44,11 +44,15 @@ const UNIT: Readonly<Record<string, (n: number | bigint) => string>> = {
 const unitOf = (origin: string, n: number | bigint): string => UNIT[origin]?.(n) ?? "";
 const quoted = (values: readonly unknown[]): string => values.map((value) => `\`${String(value)}\``).join(", ");
 
-/** Of a union's branches the one that came closest: not one that lacks its field, then the fewest issues. */
+/**
+ * Of a union's branches the one that came closest: not one that lacks its field, then the one that looked deepest, then
+ * the fewest issues.
+ */
 function closestBranch(branches: readonly (readonly Issue[])[], data: unknown, base: Path): readonly Issue[] {
   const lacks = (issues: readonly Issue[]): number =>
     Number(valueAt(data, [...base, ...(issues[0]?.path ?? [])]) === undefined);
-  return [...branches].sort((a, b) => lacks(a) - lacks(b) || a.length - b.length)[0] ?? [];
+  const depth = (issues: readonly Issue[]): number => issues[0]?.path.length ?? 0;
+  return [...branches].sort((a, b) => lacks(a) - lacks(b) || depth(b) - depth(a) || a.length - b.length)[0] ?? [];
 }
 
 /** Names in quotes of the fields of which an object must have exactly one, when it has several or none of them. */
