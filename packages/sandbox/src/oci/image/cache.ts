@@ -1,9 +1,12 @@
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { instanceName } from "../../process/instance.ts";
+import { instanceName, isAbandoned } from "../../process/instance.ts";
 import { ImageError, readImageLayout, readLayer } from "./layout.ts";
 import { unpackLayer } from "./unpack.ts";
+
+/** In front of the maker's name, for a later process to judge what a killed one has left. */
+const PARTIAL = "partial-";
 
 /** A directory of our own that nobody else can have prepared: programs of other users may read there, not write. */
 function ownDirectory(path: string): void {
@@ -23,10 +26,13 @@ const isDirectory = (path: string): boolean => lstatSync(path, { throwIfNoEntry:
 export async function unpackedImage(layout: string, place: string): Promise<string> {
   const images = join(place, "crucible-images");
   ownDirectory(images);
+  for (const name of await readdir(images)) {
+    if (isAbandoned(name.replace(PARTIAL, ""))) await rm(join(images, name), { recursive: true, force: true });
+  }
   const { digest, layers } = readImageLayout(layout);
   const dir = join(images, digest.replace(":", "-"));
   if (isDirectory(dir)) return dir;
-  const partial = join(images, `partial-${instanceName()}`);
+  const partial = join(images, `${PARTIAL}${instanceName()}`);
   mkdirSync(partial);
   chmodSync(partial, 0o755);
   try {

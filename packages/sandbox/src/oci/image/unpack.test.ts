@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { instanceName } from "../../process/instance.ts";
 import { writeTar } from "../../tar/write.ts";
 import type { TarMember } from "../../tar/write.ts";
 import { insideRoot } from "../inside-root.ts";
@@ -134,6 +135,14 @@ describe("unpackedImage", () => {
     const dir = await unpackedImage(layout, top);
     expect(["a", "b", "c"].map((name) => readFileSync(join(dir, name), "utf8"))).toEqual(["1", "2", "3"]);
     expect(await unpackedImage(layout, top)).toBe(dir);
+  });
+
+  it("removes what a killed process has left half unpacked", async () => {
+    const layout = writeLayout([]);
+    const dir = await unpackedImage(layout, top);
+    mkdirSync(join(dir, "..", instanceName().replace(/^p\d+-\d+/, "partial-p1-1")));
+    await unpackedImage(layout, top);
+    expect(readdirSync(join(dir, ".."))).toHaveLength(1);
   });
 
   it("refuses a layer that is not what its digest says, and leaves nothing of it", async () => {
