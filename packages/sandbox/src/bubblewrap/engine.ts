@@ -27,7 +27,7 @@ import type { BubblewrapOptions, Ready } from "./prepare.ts";
 import { beltsOf, INSTALL_FIX, namespaceFix } from "./probe.ts";
 import { readMessage, startSandbox } from "./start.ts";
 import type { StartedSandbox, StartOptions } from "./start.ts";
-import { createSessionOpener } from "./session.ts";
+import { createBubblewrapSessions } from "./session.ts";
 import { slotUid } from "./uids.ts";
 import { createWarm } from "./warm.ts";
 
@@ -101,7 +101,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       warm.prepare(host, slot, plan);
     }
   };
-  const sessions = createSessionOpener(options);
+  const sessions = createBubblewrapSessions(options);
   return createEngineShell(NAME, "namespace", options, {
     makeReady: () => makeReady(options),
     probe: (host) => probe(host, options.bounds),

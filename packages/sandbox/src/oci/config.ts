@@ -1,5 +1,6 @@
 import { BASE_ENV, INSIDE, INSIDE_UID } from "../bubblewrap/layout.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
+import { OCI_INSIDE } from "./inside.ts";
 
 /** OCI runtime specification 1.0.2, config.md, "Mounts". */
 export interface OciMount {
@@ -34,6 +35,8 @@ export interface BundlePlan {
   /** Directory of the runtime's own group, relative to this process's. */
   readonly cgroupsPath: string;
   readonly hasOwnKernel: boolean;
+  /** Pseudo-terminals of the sandbox's own, and /dev/tty; default: none. A runtime with its own kernel has some anyway. */
+  readonly hasTerminals?: boolean;
 }
 
 const SAFE = ["nosuid", "nodev"];
@@ -55,6 +58,14 @@ const tmpfs = (destination: string, bytes: number, ...options: string[]): OciMou
 
 /** Device nodes that ordinary programs open; no tty, no pts. */
 const DEVICES = ["null", "zero", "full", "urandom"];
+
+/** Pseudo-terminals that belong to the sandbox alone. */
+const PTS: OciMount = {
+  destination: "/dev/pts",
+  type: "devpts",
+  source: "devpts",
+  options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+};
 
 /** Kernel files that tell of the host; the runtimes' own defaults, as far as they are files. */
 const MASKED_PATHS = [
@@ -98,7 +109,9 @@ function mountsOf(plan: BundlePlan): OciMount[] {
       tmpfs("/dev/shm", plan.diskBytes, "mode=1777"),
     ];
   }
-  const devices = DEVICES.map((name): OciMount => {
+  const { hasTerminals = false } = plan;
+  const devDir = `${plan.rootfs}${hasTerminals ? OCI_INSIDE.terminalDev : "/dev"}`;
+  const devices = [...DEVICES, ...(hasTerminals ? ["tty"] : [])].map((name): OciMount => {
     const path = `/dev/${name}`;
     return { destination: path, type: "bind", source: path, options: ["bind", "nosuid", "noexec"] };
   });
@@ -107,8 +120,9 @@ function mountsOf(plan: BundlePlan): OciMount[] {
     { destination: "/", type: "bind", source: plan.rootfs, options: ["bind", "ro", ...SAFE] },
     proc,
     // With a bind mount here, runtimes make no devices and no terminals of their own.
-    { destination: "/dev", type: "bind", source: `${plan.rootfs}/dev`, options: ["bind", "ro", "nosuid", "noexec"] },
+    { destination: "/dev", type: "bind", source: devDir, options: ["bind", "ro", "nosuid", "noexec"] },
     ...devices,
+    ...(hasTerminals ? [PTS] : []),
     ...plan.systemMounts,
     tmpfs(INSIDE.box, plan.boxBytes, "mode=0755", `uid=${INSIDE_UID}`, `gid=${INSIDE_UID}`),
   ];

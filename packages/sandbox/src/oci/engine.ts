@@ -23,9 +23,10 @@ import type { OciOptions, Ready } from "./prepare.ts";
 import { preparedKey, OWN_KERNEL_THREADS } from "./prepared.ts";
 import type { PreparedContainer } from "./prepared.ts";
 import { probeOci } from "./probe.ts";
-import { OCI_INSIDE } from "./rootfs.ts";
+import { OCI_INSIDE } from "./inside.ts";
 import { OCI_RUNTIMES } from "./runtimes.ts";
 import type { OciRuntime } from "./runtimes.ts";
+import { createOciSessions } from "./session.ts";
 import { BECOME_USER, boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScript } from "./script.ts";
 import { startContainer } from "./start.ts";
 import type { ContainerOptions } from "./start.ts";
@@ -187,7 +188,8 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       await lease.release();
     }
   };
-  return createEngineShell(name, isolation, options, {
+  const sessions = createOciSessions(runtime, options);
+  return createEngineShell<Ready>(name, isolation, options, {
     makeReady: async () => {
       const host = await makeReady(runtime, options);
       pool = createContainerPool(host, options);
@@ -197,8 +199,9 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     runIn,
     // gVisor passes on three descriptors, and the launcher needs them all.
     hasArtifacts: !runtime.hasOwnKernel,
+    ...(runtime.hasOwnKernel ? {} : { openSession: (host, spec) => sessions.open(host, spec) }),
     close: async () => {
-      await pool?.close();
+      await Promise.all([pool?.close(), sessions.close()]);
     },
   });
 }

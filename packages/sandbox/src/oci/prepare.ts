@@ -37,6 +37,8 @@ export interface OciOptions extends EngineOptions {
    * Each takes memory all the time: about 25 MB with gVisor, 8 MB with the others. Default: 0.
    */
   readonly pool?: number;
+  /** Sessions at the same time, beside the runs; with the slots and the pool at most 64. Default: 8. */
+  readonly sessions?: number;
 }
 
 /** Everything that is made once, at the first probe. */
@@ -55,6 +57,8 @@ export interface Ready {
   readonly probePipes: SlotPipes;
   /** Of prepared sandboxes, which may run beside all slots. */
   readonly sparePipes: readonly SlotPipes[];
+  /** Of sessions, beside all of these. */
+  readonly sessionPipes: readonly SlotPipes[];
   readonly slots: number;
   readonly script: ScriptOptions;
   readonly nodePath: string;
@@ -76,6 +80,18 @@ const OWN_KERNEL_POLICY: SeccompPolicy = {
  */
 export const spareCount = ({ pool = 0, slots }: Pick<OciOptions, "pool" | "slots">): number =>
   Math.max(0, Math.min(pool, MAX_SLOTS - 2 * slots));
+
+const DEFAULT_SESSIONS = 8;
+
+/** Places of runs and of prepared sandboxes. Those of sessions follow. */
+export const runPlaces = (options: Pick<OciOptions, "pool" | "slots">): number => {
+  const spares = spareCount(options);
+  return spares === 0 ? options.slots : 2 * options.slots + spares;
+};
+
+/** Sessions at the same time: each has ids and pipes of its own. */
+export const sessionCount = (options: Pick<OciOptions, "pool" | "sessions" | "slots">): number =>
+  Math.max(0, Math.min(options.sessions ?? DEFAULT_SESSIONS, MAX_SLOTS - runPlaces(options)));
 
 /** @throws EngineUnavailableError when the runtime or something that it needs is missing. */
 export async function makeReady(runtime: OciRuntime, options: OciOptions): Promise<Ready> {
@@ -100,8 +116,7 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
   const pipeDir = join(dir, "pipes");
   // Programs get the open ends, never the path.
   mkdirSync(pipeDir, { mode: 0o700 });
-  const spares = spareCount(options);
-  const places = spares === 0 ? options.slots : 2 * options.slots + spares;
+  const places = runPlaces(options) + sessionCount(options);
   // Behind gVisor's own user namespace the owner is nobody, whoever it is: programs reopen the ends as others.
   const [owner, mode] = runtime.hasOwnKernel
     ? [() => undefined, 0o666]
@@ -120,7 +135,8 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
     cgroups,
     pipes,
     probePipes: pipes.at(-1) as SlotPipes,
-    sparePipes: pipes.slice(options.slots, -1),
+    sparePipes: pipes.slice(options.slots, runPlaces(options)),
+    sessionPipes: pipes.slice(runPlaces(options), -1),
     slots: options.slots,
     script: {
       ...system.shell,

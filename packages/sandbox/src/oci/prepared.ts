@@ -13,7 +13,7 @@ import type { RunningSandbox } from "../run/supervise.ts";
 import type { Limits } from "../types.ts";
 import { idsOf, writeBundle } from "./container.ts";
 import type { Ready } from "./prepare.ts";
-import { OCI_INSIDE } from "./rootfs.ts";
+import { OCI_INSIDE } from "./inside.ts";
 import { BECOME_USER, boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScript } from "./script.ts";
 import { firstLine, startContainer } from "./start.ts";
 import type { StartedContainer } from "./start.ts";

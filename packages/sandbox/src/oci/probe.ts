@@ -2,7 +2,7 @@ import type { Belt, ProbeReport } from "../types.ts";
 import type { LimitBounds } from "../limits.ts";
 import { idsOf, writeBundle } from "./container.ts";
 import type { Ready } from "./prepare.ts";
-import { OCI_INSIDE } from "./rootfs.ts";
+import { OCI_INSIDE } from "./inside.ts";
 import { boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScript } from "./script.ts";
 import { startContainer } from "./start.ts";
 

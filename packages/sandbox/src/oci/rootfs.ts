@@ -14,17 +14,8 @@ import { INSIDE, writeEtc } from "../bubblewrap/layout.ts";
 import { SHELL } from "../launcher/shell.ts";
 import { bindMount } from "./config.ts";
 import type { OciMount } from "./config.ts";
+import { OCI_INSIDE } from "./inside.ts";
 import { insideRoot } from "./inside-root.ts";
-
-/** Where our own things are inside: in the root itself, so that they cost no mount. */
-export const OCI_INSIDE = {
-  shell: "/crucible/launcher",
-  node: "/crucible/node",
-  /** The interpreter's program in a sandbox that is prepared. */
-  prepared: "/crucible/prepared.py",
-  /** Where gVisor's launcher mounts the group that counts processes. */
-  pids: "/run/crucible",
-} as const;
 
 /** A root directory to start from, and what is mounted on it. */
 export interface Rootfs {
@@ -33,6 +24,7 @@ export interface Rootfs {
 }
 
 const PREPARED_SOURCE = new URL("prepared.py", import.meta.url);
+const AGENT_SOURCE = new URL("../session/agent.py", import.meta.url);
 const SYSTEM_DIRS = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 function directory(path: string): void {
@@ -41,9 +33,14 @@ function directory(path: string): void {
 }
 
 /** What programs expect in /dev; the nodes themselves are mounted on empty files. */
-function writeDev(dir: string): void {
+function writeDev(dir: string, hasTerminals: boolean): void {
   directory(dir);
   for (const name of ["null", "zero", "full", "urandom"]) writeFileSync(join(dir, name), "");
+  if (hasTerminals) {
+    writeFileSync(join(dir, "tty"), "");
+    directory(join(dir, "pts"));
+    symlinkSync("pts/ptmx", join(dir, "ptmx"));
+  }
   symlinkSync("urandom", join(dir, "random"));
   symlinkSync("/proc/self/fd", join(dir, "fd"));
   symlinkSync("/proc/self/fd/0", join(dir, "stdin"));
@@ -69,13 +66,19 @@ function writeOwn(dir: string, shell: string, hasOwnKernel: boolean): void {
     directory(join(dir, "dev"));
     directory(join(dir, "tmp"));
   } else {
-    writeDev(join(dir, "dev"));
+    writeDev(join(dir, "dev"), false);
+    writeDev(join(dir, OCI_INSIDE.terminalDev), true);
     symlinkSync(INSIDE.tmp, join(dir, "tmp"));
   }
   writeLauncher(join(dir, OCI_INSIDE.shell), shell, hasOwnKernel);
   writeFileSync(join(dir, OCI_INSIDE.node), "");
-  copyFileSync(PREPARED_SOURCE, join(dir, OCI_INSIDE.prepared));
-  chmodSync(join(dir, OCI_INSIDE.prepared), 0o644);
+  for (const [source, path] of [
+    [PREPARED_SOURCE, OCI_INSIDE.prepared],
+    [AGENT_SOURCE, OCI_INSIDE.agent],
+  ] as const) {
+    copyFileSync(source, join(dir, path));
+    chmodSync(join(dir, path), 0o644);
+  }
 }
 
 /**

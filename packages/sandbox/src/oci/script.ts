@@ -9,7 +9,7 @@ import type { TarMember } from "../tar/write.ts";
 import { makesArtifactsDir } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import type { Limits } from "../types.ts";
-import { OCI_INSIDE } from "./rootfs.ts";
+import { OCI_INSIDE } from "./inside.ts";
 
 /** Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it. */
 export function boxArchive(

@@ -29,6 +29,8 @@ export interface ContainerOptions {
   readonly collects?: boolean;
   /** For a runtime with its own kernel: where the compile step's output ends. */
   readonly compileEndMark: string;
+  /** The launcher becomes something that speaks otherwise on the control socket; default: false. */
+  readonly becomesAgent?: boolean;
   /** What counts in the group and is none of the program's affair, in processes. */
   readonly ownProcesses: number;
   readonly signal: AbortSignal | undefined;
@@ -183,7 +185,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
         stdout: split?.[0]?.before ?? child.stream(LAUNCHER_FDS.compileStdout),
         stderr: split?.[1]?.before ?? child.stream(LAUNCHER_FDS.compileStderr),
       };
-  if (runtime.hasOwnKernel) {
+  if (runtime.hasOwnKernel && options.becomesAgent !== true) {
     // In order, gVisor takes as long to end as to start; and nothing of it is needed once the program has ended well.
     control.on("data", (chunk: Buffer) => {
       if (!/(^|\n)ran 0\n/.test(chunk.toString("latin1"))) return;

@@ -1,0 +1,193 @@
+import { readMessage } from "../bubblewrap/start.ts";
+import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
+import { EngineUnavailableError } from "../errors.ts";
+import type { ScriptOptions } from "../launcher/script.ts";
+import { DEFAULT_LIMITS, resolveLimits } from "../limits.ts";
+import { checkNetwork } from "../network/hosts.ts";
+import { openNetwork, PROXY_ENV } from "../network/open.ts";
+import type { Proxy } from "../network/proxy.ts";
+import type { EngineOptions } from "../run/engine-shell.ts";
+import { createSlots } from "../run/slots.ts";
+import type { RunningSandbox } from "../run/supervise.ts";
+import type { IsolationLevel, Limits } from "../types.ts";
+import { connectAgent } from "./agent.ts";
+import type { Agent } from "./agent.ts";
+import { createSession } from "./session.ts";
+import type { Session, SessionSpec } from "./types.ts";
+
+/** The agent's interpreter, inside. */
+export const AGENT_PYTHON = "/usr/bin/python3";
+const START_DEADLINE_MS = 15_000;
+
+/** What an engine's host has, and sessions need. */
+export interface SessionHost {
+  readonly cgroups: CgroupHost;
+  readonly script: ScriptOptions;
+}
+
+/** A sandbox whose process 1 is the agent, or becomes it. */
+export interface StartedAgent {
+  readonly sandbox: RunningSandbox;
+  /** A process in the sandbox's namespaces, seen from the host. */
+  readonly innerPid: number;
+  /** Releases what is left. To be called when the sandbox has ended. */
+  close(): void | Promise<void>;
+}
+
+/** What differs between engines. */
+export interface SessionCore<Host extends SessionHost> {
+  readonly name: string;
+  readonly isolation: IsolationLevel;
+  /** Sessions at the same time; 0 for none at all. */
+  readonly most: number;
+  /** Of every program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Inside. */
+  readonly cwd: string;
+  /** Whether a proxy can listen in the sandbox's network namespace; a session that wants one is refused otherwise. */
+  readonly hasNetwork: boolean;
+  /** What the host's group counts at most when the sandbox holds `inside` processes; default: as many. */
+  groupPids?(inside: number): number;
+  /**
+   * Starts the sandbox in the group.
+   * @param slot one of `most`, which no other session has.
+   * @param pids processes inside, with the agent's own.
+   * @throws Error with the reason; nothing is left then.
+   */
+  start(host: Host, slot: number, limits: Limits, pids: number, group: RunGroup | null): Promise<StartedAgent>;
+  /** Lets a sandbox that waits become the agent; default: it is one. */
+  go?(started: StartedAgent): void;
+}
+
+/** Opens sessions in sandboxes of this host. */
+export interface SessionOpener<Host> {
+  /** @throws EngineUnavailableError, SpecError, Error with the reason. */
+  open(host: Host, spec: SessionSpec): Promise<Session>;
+  /** Ends all that are open. */
+  close(): Promise<void>;
+}
+
+/** Slots, limits, network and ends of sessions: the same for every engine. */
+export function createSessionOpener<Host extends SessionHost>(
+  options: Pick<EngineOptions, "bounds" | "network">,
+  core: SessionCore<Host>,
+): SessionOpener<Host> {
+  const slots = createSlots(Math.max(1, core.most));
+  const open = new Set<() => Promise<void>>();
+  let sessionNumber = 0;
+
+  const openIn = async (host: Host, slot: number, spec: SessionSpec, giveBack: () => void): Promise<Session> => {
+    const limits = resolveLimits(spec.limits, DEFAULT_LIMITS, options.bounds, "limits");
+    const network = checkNetwork(spec.network?.allow ?? [], options.network?.allow ?? []);
+    if (network.length > 0 && !core.hasNetwork)
+      throw new EngineUnavailableError(core.name, "it cannot give a sandbox a network", "use the engine bubblewrap");
+    sessionNumber += 1;
+    const group = host.cgroups.usable ? host.cgroups.create(`s${sessionNumber}`) : null;
+    let proxy: Proxy | null = null;
+    try {
+      // The agent and one supervisor for each program, of which there can be as many.
+      const pids = limits.pids * 2 + 1;
+      group?.limit({ ...limits, pids: core.groupPids?.(pids) ?? pids });
+      const started = await core.start(host, slot, limits, pids, group);
+      const { sandbox, innerPid } = started;
+      let reason = "its process 1 has ended";
+      let isClosing: Promise<void> | undefined;
+      const kill = (why: string): void => {
+        reason = why;
+        sandbox.kill();
+      };
+      const ended = sandbox.ended.then(() => {
+        if (reason === "its process 1 has ended" && (group?.usage().oomKills ?? 0) > 0) reason = "it was out of memory";
+        return reason;
+      });
+      const close = (): Promise<void> => {
+        isClosing ??= (async () => {
+          open.delete(close);
+          proxy?.close();
+          if (reason === "its process 1 has ended") reason = "it was closed";
+          sandbox.kill();
+          await sandbox.ended;
+          await started.close();
+          await group?.destroy();
+          giveBack();
+        })();
+        return isClosing;
+      };
+      // What ends by itself is cleaned up as what is closed.
+      void ended.then(close).catch(() => undefined);
+      open.add(close);
+      sandbox.stdout.resume();
+      const late = setTimeout(() => kill("it was not ready in time"), START_DEADLINE_MS);
+      let agent: Agent;
+      try {
+        if (network.length > 0) proxy = await openNetwork(innerPid, network, options.network ?? { allow: [] });
+        core.go?.(started);
+        agent = await connectAgent(sandbox.control, kill);
+      } catch (error) {
+        sandbox.kill();
+        const words = await readMessage(sandbox.stderr);
+        await close();
+        throw new Error(words === "" ? (error as Error).message : words);
+      } finally {
+        clearTimeout(late);
+      }
+      sandbox.stderr.resume();
+      return createSession({
+        engine: core.name,
+        isolation: core.isolation,
+        limits,
+        agent,
+        group,
+        env: { ...core.env, ...(network.length === 0 ? {} : PROXY_ENV), ...spec.env },
+        rlimits: rlimitsOf(limits, host.script),
+        cwd: core.cwd,
+        kill,
+        ended,
+        close,
+      });
+    } catch (error) {
+      await group?.destroy();
+      throw error;
+    }
+  };
+
+  return {
+    open: async (host, spec) => {
+      if (core.most === 0 || slots.busy >= core.most) {
+        throw new EngineUnavailableError(
+          core.name,
+          `${slots.busy} sandboxes are open, which is all there can be`,
+          null,
+        );
+      }
+      const slot = await slots.take();
+      let isGiven = false;
+      const giveBack = (): void => {
+        if (!isGiven) slots.give(slot);
+        isGiven = true;
+      };
+      try {
+        return await openIn(host, slot, spec, giveBack);
+      } catch (error) {
+        giveBack();
+        throw error;
+      }
+    },
+    close: async () => {
+      await Promise.all([...open].map((closeOne) => closeOne()));
+    },
+  };
+}
+
+function rlimitsOf(limits: Limits, script: ScriptOptions): Record<string, readonly [number, number]> {
+  const cpuSeconds = Math.max(1, Math.ceil(limits.cpuTimeMs / 1000));
+  const spare = script.spareProcesses;
+  return {
+    CORE: [0, 0],
+    CPU: [cpuSeconds, cpuSeconds + 1],
+    FSIZE: [limits.fileSizeBytes, limits.fileSizeBytes],
+    NOFILE: [limits.openFiles, limits.openFiles],
+    ...(spare === null ? {} : { NPROC: [limits.pids + spare, limits.pids + spare] as const }),
+    ...(script.limitData ? { DATA: [limits.memoryBytes, limits.memoryBytes] as const } : {}),
+  };
+}
