@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { createKeptBytes } from "./kept-bytes.ts";
 
 /** Collects a stream up to a limit; what comes after is read no further. */
 export interface Tap {
@@ -21,20 +22,14 @@ export function tap(
   onChunk: (bytes: Uint8Array) => void,
   onLimit: () => void,
 ): Tap {
-  const chunks: Uint8Array[] = [];
-  let kept = 0;
+  const kept = createKeptBytes(limitBytes);
   let truncated = false;
   const { promise: done, resolve } = Promise.withResolvers<void>();
   stream.on("data", (chunk: Buffer) => {
     if (truncated) return;
-    const room = limitBytes - kept;
-    const piece = chunk.length > room ? chunk.subarray(0, room) : chunk;
-    if (piece.length > 0) {
-      chunks.push(piece);
-      kept += piece.length;
-      onChunk(piece);
-    }
-    if (chunk.length > room) {
+    const piece = kept.add(chunk);
+    if (piece.length > 0) onChunk(piece);
+    if (chunk.length > piece.length) {
       truncated = true;
       // Paused, not closed: a program that sees its pipe break would still get to write about it.
       stream.pause();
@@ -46,7 +41,7 @@ export function tap(
   if (stream.closed) resolve();
   else stream.once("close", () => resolve());
   return {
-    bytes: () => Buffer.concat(chunks),
+    bytes: kept.bytes,
     get truncated() {
       return truncated;
     },

@@ -11,7 +11,7 @@ Every program has a supervisor: a fork of this process that adopts what the prog
 the program means ending all that it started, whatever sessions and groups that made for itself.
 """
 
-import ctypes, errno, fcntl, json, os, pty, resource, select, signal, stat, struct, sys, termios
+import ctypes, errno, fcntl, json, os, pty, resource, select, signal, stat, struct, sys, termios, time
 from collections import deque
 
 CONTROL = 3
@@ -25,6 +25,8 @@ QUEUE_BYTES = 1024 * 1024
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 # How long a supervisor has to end its program; then everything but this process is ended.
 KILL_SECONDS = 2.0
+# How long what has been sent SIGKILL is waited for.
+END_SECONDS = 0.5
 # Descriptors of this process: some for each program, and there are fewer than 64 Ki.
 MOST_FILES = 1 << 18
 
@@ -77,6 +79,10 @@ def become_program(request, stdio, terminal, failure):
                 except (OSError, ValueError):
                     pass
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        # From here on others inside can take our descriptors (/proc/PID/fd), so the supervisor's must be gone.
+        if failure > 3:
+            os.closerange(3, failure)
+        os.closerange(failure + 1, MOST_FILES)
         # The kernel should end programs before process 1; the file is writable for the dumpable alone.
         libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
         with open("/proc/self/oom_score_adj", "w") as file:
@@ -86,9 +92,6 @@ def become_program(request, stdio, terminal, failure):
         step = "cwd"
         os.chdir(request["cwd"])
         step = "exec"
-        if failure > 3:
-            os.closerange(3, failure)
-        os.closerange(failure + 1, MOST_FILES)
         os.execvpe(request["argv"][0], request["argv"], request["env"])
     except OSError as error:
         os.write(failure, json.dumps([step, errno.errorcode.get(error.errno, "EIO")]).encode())
@@ -393,15 +396,20 @@ class Agent:
             os.kill(-1, signal.SIGKILL)
         except OSError:
             pass
+        # They end a moment after the signal, and their children become ours before they can be reaped.
+        deadline = clock() + END_SECONDS
+        while not self.reap() and clock() < deadline:
+            time.sleep(0.001)
 
     def reap(self):
+        """True when there is no process but this one."""
         while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return True
             if pid == 0:
-                return
+                return False
 
     # --- files ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { createKeptBytes } from "../process/kept-bytes.ts";
 import { faultOf, SessionError } from "./errors.ts";
 import { CHUNK_BYTES, encodeFrame, FROM_AGENT, readFrames, TO_AGENT } from "./frames.ts";
 import type { Frame } from "./frames.ts";
@@ -106,19 +107,16 @@ export function connectAgent(socket: Duplex, onBroken: (reason: string) => void)
     after?: (channel: number) => void,
   ): Promise<T> =>
     new Promise<T>((fulfil, fail) => {
-      const data: Buffer[] = [];
-      let received = 0;
+      const data = createKeptBytes(maxBytes);
       const channel = open({
         subject,
         fail,
         onFrame: (frame) => {
           if (frame.kind === FROM_AGENT.data) {
-            received += frame.payload.length;
-            if (received > maxBytes) onBroken("it sent more than it was asked for");
-            else data.push(frame.payload);
+            if (data.add(frame.payload).length < frame.payload.length) onBroken("it sent more than it was asked for");
           } else if (frame.kind === FROM_AGENT.done) {
             channels.delete(channel);
-            fulfil(take(parse(frame.payload), Buffer.concat(data)));
+            fulfil(take(parse(frame.payload), data.bytes()));
           }
         },
       });

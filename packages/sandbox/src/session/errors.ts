@@ -47,7 +47,8 @@ const BY_ERRNO: Readonly<Record<string, SessionFault>> = {
 
 /** What the system inside said, as one of ours. `subject` is the path or program asked for. */
 export function faultOf(errno: string, subject: string): SessionError {
-  const code = BY_ERRNO[errno] ?? "failed";
+  // `constructor` is a word of every object, and this one comes from inside.
+  const code = (Object.hasOwn(BY_ERRNO, errno) ? BY_ERRNO[errno] : undefined) ?? "failed";
   const words = code === "failed" ? `${subject}: ${errno}` : `${subject}: ${code.replaceAll("_", " ")}`;
   return new SessionError(code, words);
 }

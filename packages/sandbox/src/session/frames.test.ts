@@ -48,4 +48,11 @@ describe("a frame", () => {
     expect(bad()).toBe(1);
     expect(frames).toEqual([]);
   });
+
+  test("that comes a byte at a time costs no more than its bytes", () => {
+    const { stream, frames } = reader();
+    const all = encodeFrame(38, 7, Buffer.alloc(512 * 1024, 1));
+    for (let at = 0; at < all.length; at += 1) stream.emit("data", all.subarray(at, at + 1));
+    expect(frames.map(({ channel, payload }) => [channel, payload.length])).toEqual([[7, 512 * 1024]]);
+  }, 5_000);
 });

@@ -35,40 +35,47 @@ export function encodeFrame(kind: number, channel: number, payload: Uint8Array):
   return frame;
 }
 
-/** Reads frames; `onBad` is told once of a length that no agent of ours sends, and nothing is read after it. */
+/**
+ * Reads frames; `onBad` is told once of a length that no agent sends, and nothing is read after it. Each byte is copied
+ * once at most, in however many pieces it comes.
+ */
 export function readFrames(stream: Duplex, onFrame: (frame: Frame) => void, onBad: () => void): void {
-  let parts: Buffer[] = [];
-  let have = 0;
+  const header = Buffer.alloc(HEADER_BYTES);
+  let headerBytes = 0;
+  /** Of a frame that comes in pieces. */
+  let payload: Buffer | null = null;
+  let payloadBytes = 0;
   let isBad = false;
+
+  /** What of `chunk` belongs to this frame, all of it or the next piece; null until the frame is whole. */
+  const take = (chunk: Buffer, length: number): Buffer | null => {
+    if (payload === null && chunk.length >= length) return chunk.subarray(0, length);
+    payload ??= Buffer.allocUnsafeSlow(length);
+    payloadBytes += chunk.copy(payload, payloadBytes, 0, length - payloadBytes);
+    return payloadBytes === length ? payload : null;
+  };
   stream.on("data", (chunk: Buffer) => {
-    if (isBad) return;
-    parts.push(chunk);
-    have += chunk.length;
-    if (have < HEADER_BYTES) return;
-    // Joined only when a whole frame is there: a large one comes in many pieces.
-    const first = parts[0] as Buffer;
-    let all = first.length >= HEADER_BYTES ? first : Buffer.concat(parts);
-    if (have < HEADER_BYTES + all.readUInt32BE(5) && all.readUInt32BE(5) <= MAX_FRAME_BYTES) return;
-    all = parts.length === 1 ? first : Buffer.concat(parts);
-    let at = 0;
-    while (all.length - at >= HEADER_BYTES) {
-      const length = all.readUInt32BE(at + 5);
+    let rest = chunk;
+    while (!isBad && rest.length > 0) {
+      if (headerBytes < HEADER_BYTES) {
+        const copied = rest.copy(header, headerBytes, 0, HEADER_BYTES - headerBytes);
+        headerBytes += copied;
+        rest = rest.subarray(copied);
+        if (headerBytes < HEADER_BYTES) return;
+      }
+      const length = header.readUInt32BE(5);
       if (length > MAX_FRAME_BYTES) {
         isBad = true;
-        parts = [];
-        onBad();
-        return;
+        return onBad();
       }
-      const end = at + HEADER_BYTES + length;
-      if (end > all.length) break;
-      onFrame({
-        kind: all.readUInt8(at),
-        channel: all.readUInt32BE(at + 1),
-        payload: all.subarray(at + HEADER_BYTES, end),
-      });
-      at = end;
+      const before = payloadBytes;
+      const whole = take(rest, length);
+      if (whole === null) return;
+      rest = rest.subarray(length - before);
+      headerBytes = 0;
+      payload = null;
+      payloadBytes = 0;
+      onFrame({ kind: header.readUInt8(0), channel: header.readUInt32BE(1), payload: whole });
     }
-    parts = at === all.length ? [] : [all.subarray(at)];
-    have = all.length - at;
   });
 }

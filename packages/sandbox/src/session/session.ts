@@ -1,4 +1,5 @@
 import type { RunGroup } from "../cgroup/types.ts";
+import { createKeptBytes } from "../process/kept-bytes.ts";
 import type { IsolationLevel, Limits, OutputStream } from "../types.ts";
 import type { Agent, Program, ProgramEnd, StartRequest } from "./agent.ts";
 import { SessionError } from "./errors.ts";
@@ -29,25 +30,24 @@ const MAX_STDIN_BYTES = 64 * 1024 * 1024;
 /** From the order to end a program to its end; the agent has ended everything by then. */
 const KILL_DEADLINE_MS = 5_000;
 const FILE_DEADLINE_MS = 60_000;
+/** Of what tar says; the first 500 characters are passed on. */
+const MAX_WORDS_BYTES = 4_096;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Keeps the first bytes of a stream. */
 function createKeep(limitBytes: number, onFull: () => void) {
-  const parts: Uint8Array[] = [];
-  let kept = 0;
+  const kept = createKeptBytes(limitBytes);
   let truncated = false;
   return {
     add: (bytes: Uint8Array): Uint8Array => {
-      const part = bytes.subarray(0, limitBytes - kept);
-      if (part.length > 0) parts.push(part);
-      kept += part.length;
+      const part = kept.add(bytes);
       if (part.length < bytes.length && !truncated) {
         truncated = true;
         onFull();
       }
       return part;
     },
-    bytes: () => Buffer.concat(parts),
+    bytes: kept.bytes,
     truncated: () => truncated,
   };
 }
@@ -197,29 +197,25 @@ export function createSession(parts: SessionParts): Session {
     readFile: async (where, maxBytes) => file(agent.read(path(where), maxBytes)),
     list: async (where) => file(agent.list(path(where))),
     pack: async (where, maxBytes) => {
-      const bytes: Uint8Array[] = [];
-      let size = 0;
+      const archive = createKeptBytes(maxBytes);
+      const words = createKeptBytes(MAX_WORDS_BYTES);
       let isTooLarge = false;
-      const words: Uint8Array[] = [];
       // Not through exec: its output limit is for programs, an archive has one of its own.
       const program = begin(
         { argv: ["tar", "--create", "--file=-", "--format=posix", "--sort=name", "--directory", path(where), "."] },
         undefined,
         (stream, part) => {
-          if (stream === "stderr") return void (words.length < 16 && words.push(part));
-          size += part.length;
-          if (size <= maxBytes) bytes.push(part);
-          else if (!isTooLarge) {
-            isTooLarge = true;
-            program.kill();
-          }
+          if (stream === "stderr") return void words.add(part);
+          if (archive.add(part).length === part.length || isTooLarge) return;
+          isTooLarge = true;
+          program.kill();
         },
       );
       program.endInput();
       const end = await within(program.ended, limits.wallTimeMs, () => killHard(program));
       if (isTooLarge) throw new SessionError("output_limit", `${where}: the archive has over ${maxBytes} bytes`);
-      if (end.exitCode !== 0) throw tarFault(where, Buffer.concat(words).toString());
-      return Buffer.concat(bytes);
+      if (end.exitCode !== 0) throw tarFault(where, words.bytes().toString());
+      return archive.bytes();
     },
     unpack: async (where, archive) => {
       const result = await session.exec({
