@@ -2,8 +2,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import { throughGate } from "../gate.ts";
 import type { WorkerMessage, WorkerStart, WorkRequest, WorkResult } from "../protocol.ts";
 
+/** What a test gives in place of the settings of a model: a word that is 0 until hanging threads may go on. */
+export interface UnrulySettings {
+  readonly release: SharedArrayBuffer;
+}
+
 /** Stands in for `worker.ts`: does what the text says, and otherwise answers with the length of the text. */
-const { gate, onnxFile } = workerData as WorkerStart;
+const { gate, onnxFile, settings } = workerData as WorkerStart;
+const { release } = settings as unknown as UnrulySettings;
 const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
 
 const work = async ({ id, items }: WorkRequest): Promise<void> => {
@@ -12,11 +18,13 @@ const work = async ({ id, items }: WorkRequest): Promise<void> => {
     if (text === "exit") process.exit(3);
     if (text === "hang") for (;;);
     if (text.startsWith("hang inside")) {
-      const word = new Int32Array(new SharedArrayBuffer(4));
+      // Without a number until the test lets it go.
+      const [, , forMs] = text.split(" ");
+      const word = new Int32Array(forMs === undefined ? release : new SharedArrayBuffer(4));
       // As native code would: the thread does nothing else.
       await throughGate(gate, process.exit, async () => {
         await Promise.resolve();
-        Atomics.wait(word, 0, 0, Number(text.split(" ")[2]));
+        Atomics.wait(word, 0, 0, forMs === undefined ? undefined : Number(forMs));
       });
     }
   }
