@@ -84,6 +84,14 @@ describe("a request that cannot be screened gets a clear error and reaches no mo
       null,
     ],
     [
+      "a content of lists without end",
+      "/chat/completions",
+      `{"model":"m","messages":[{"role":"user","content":${"[".repeat(100_000)}${"]".repeat(100_000)}}]}`,
+      400,
+      "invalid_request",
+      "messages[0].content[0]",
+    ],
+    [
       "a field nested without end",
       "/chat/completions",
       `{"model":"m","messages":[{"role":"user","content":"x"}],"z":${nested(5000)}}`,
