@@ -88,6 +88,24 @@ describe("crun", () => {
 });
 
 describe("gVisor's kernel", () => {
+  it("refuses processes over the limit, though it does not count what it refused", async () => {
+    await using engine = createGvisorEngine(options);
+    const bomb = code`
+      import os, signal
+      forked = 0
+      try:
+          for _ in range(100):
+              if os.fork() == 0: signal.pause()
+              forked += 1
+      except OSError: pass
+      print(forked, flush=True)
+      os.kill(0, signal.SIGKILL)
+    `;
+    const outcome = await engine.run(python(bomb, { limits: { pids: 20 } }));
+    expect(outcome).toMatchObject({ status: "signaled", signal: "SIGKILL" });
+    expect(text(outcome.stdout)).toBe("19\n");
+  });
+
   it("runs as nobody on the host, and its file server as a user of the slot's", async () => {
     await using engine = createGvisorEngine({ ...options, slots: 1 });
     const uids = (): string[] =>

@@ -20,7 +20,7 @@ import { bindMount } from "./config.ts";
 import { idsOf, writeBundle } from "./container.ts";
 import { makeReady } from "./prepare.ts";
 import type { OciOptions, Ready } from "./prepare.ts";
-import { preparedKey, OWN_KERNEL_THREADS } from "./prepared.ts";
+import { ownKernelTasks, preparedKey } from "./prepared.ts";
 import type { PreparedContainer } from "./prepared.ts";
 import { probeOci } from "./probe.ts";
 import { OCI_INSIDE } from "./inside.ts";
@@ -89,8 +89,7 @@ function containerOptions(
     compiles: compile !== null,
     collects: plan.artifacts !== null,
     compileEndMark,
-    // gVisor counts the program's processes itself; each is up to two of the host's, and the group is the belt behind.
-    ownProcesses: hasOwnKernel ? mostPids + OWN_KERNEL_THREADS : 1,
+    ownProcesses: hasOwnKernel ? ownKernelTasks(mostPids) : 1,
     signal,
   };
 }

@@ -21,8 +21,12 @@ import type { StartedContainer } from "./start.ts";
 const LANGUAGE = "python";
 /** A longer command line of a program is shown cut off in /proc; the program itself has it whole. */
 const COMMAND_LINE_BYTES = 4_096;
-/** Threads of gVisor's own beside those that stand for the program's: 30 at rest, a few more under load. */
-export const OWN_KERNEL_THREADS = 96;
+/**
+ * What the host has to allow beside the program's own number of processes: with ptrace gVisor takes about five tasks of
+ * the host's for each (measured: 212 for 30, 373 for 60), and 70 for itself. It keeps the program to its number; this is
+ * the belt behind, and where it is reached gVisor as a whole dies.
+ */
+export const ownKernelTasks = (pids: number): number => 6 * pids + 192;
 /** An idle host takes 1 ms. */
 const LOAD_DEADLINE_MS = 5_000;
 
@@ -91,7 +95,7 @@ export async function prepareContainer(
     archive,
     compiles: false,
     compileEndMark: "",
-    ownProcesses: hasOwnKernel ? limits.pids + OWN_KERNEL_THREADS : 1,
+    ownProcesses: hasOwnKernel ? ownKernelTasks(limits.pids) : 1,
     signal: undefined,
   });
   if ("failure" in started) throw new Error(started.failure);

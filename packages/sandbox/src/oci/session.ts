@@ -7,7 +7,7 @@ import { idsOf, writeBundle } from "./container.ts";
 import { OCI_INSIDE } from "./inside.ts";
 import { runPlaces, sessionCount } from "./prepare.ts";
 import type { OciOptions, Ready } from "./prepare.ts";
-import { OWN_KERNEL_THREADS } from "./prepared.ts";
+import { ownKernelTasks } from "./prepared.ts";
 import type { OciRuntime } from "./runtimes.ts";
 import {
   BECOME_USER,
@@ -32,8 +32,8 @@ export function createOciSessions(runtime: OciRuntime, options: OciOptions): Ses
     env: BASE_ENV,
     cwd: INSIDE.cwd,
     hasNetwork: !hasOwnKernel,
-    // gVisor counts the processes itself; each is up to two of the host's, and the group is the belt behind.
-    groupPids: (inside) => (hasOwnKernel ? 2 * inside + OWN_KERNEL_THREADS : inside),
+    // gVisor counts the processes itself, and the group is the belt behind.
+    groupPids: (inside) => inside + (hasOwnKernel ? ownKernelTasks(inside) : 0),
     start: async (host, slot, { diskBytes }, pids, group) => {
       if (!host.system.has(AGENT_PYTHON))
         throw new EngineUnavailableError(

@@ -26,6 +26,11 @@ describe("classify", () => {
     ["a signal", ended(139, true), { status: "signaled", exitCode: null, signal: "SIGSEGV" }],
     ["a signal with two names", ended(128 + 6, true), { status: "signaled", signal: "SIGABRT" }],
     ["a message without a signal", ended(2, true), { status: "exited", exitCode: 2 }],
+    [
+      "no report, and processes refused",
+      { report: null, group: { oomKills: 0, refusedForks: 3 } },
+      { ...none, status: "signaled", signal: "SIGKILL", limitsHit: ["pids"] },
+    ],
     ["no report", { report: null }, { ...none, status: "sandbox_failed" }],
     [
       "an out-of-memory kill",

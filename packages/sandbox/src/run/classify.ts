@@ -58,6 +58,8 @@ export function classify(evidence: StepEvidence, limits: Limits): StepVerdict {
   }
   const failed = evidence.report === null || evidence.report.code !== 0;
   if (failed && hit.has("memoryBytes")) return end("out_of_memory", "SIGKILL");
+  // The launcher's own sandbox could not go on under the program's processes: the program's doing.
+  if (evidence.report === null && hit.has("pids")) return end("signaled", "SIGKILL");
   if (evidence.report === null) return end("sandbox_failed", null);
 
   const { code, signalled } = evidence.report;
