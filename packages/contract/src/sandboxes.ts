@@ -50,7 +50,11 @@ export const SandboxRequest = z
       .max(604_800_000)
       .default(3_600_000)
       .meta({ description: "Closed after so long, whatever happens." }),
-    labels: z.record(z.string().min(1).max(64), z.string().max(256)).default({}),
+    labels: z
+      .record(z.string().min(1).max(64), z.string().max(256))
+      .refine((labels) => Object.keys(labels).length <= 256, "must be at most 256 entries long")
+      .meta({ maxProperties: 256 })
+      .default({}),
   })
   .meta({ id: "SandboxRequest" });
 export type SandboxRequest = z.infer<typeof SandboxRequest>;

@@ -21,7 +21,8 @@ export interface SandboxesDeps {
 
 interface Entry {
   readonly id: string;
-  readonly request: SandboxRequest;
+  /** Without its variables: those of the ended would stay for long. */
+  readonly request: Pick<SandboxRequest, "labels" | "idleTimeoutMs" | "lifetimeMs">;
   readonly session: HostedSession;
   readonly createdAt: Date;
   lastUsedAt: Date;
@@ -99,7 +100,7 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes & AsyncDisposabl
       const { id, createdAt } = nextId();
       const entry: Entry = {
         id,
-        request,
+        request: { labels: request.labels, idleTimeoutMs: request.idleTimeoutMs, lifetimeMs: request.lifetimeMs },
         session,
         createdAt,
         lastUsedAt: createdAt,

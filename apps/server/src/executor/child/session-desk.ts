@@ -1,5 +1,6 @@
 import { SessionError } from "@crucible/sandbox";
 import type { Log } from "../../log.ts";
+import { createOutputGather } from "../gather-output.ts";
 import { toApiError } from "../session-errors.ts";
 import type { Executor, HostedSession } from "../types.ts";
 import type { FromExecutor, SessionOperation, ToExecutor } from "./protocol.ts";
@@ -24,12 +25,23 @@ export function createSessionDesk(
       case "exec": {
         const abort = new AbortController();
         running.set(call, abort);
+        const gather = createOutputGather();
+        let soon: NodeJS.Immediate | undefined;
+        const flush = (): void => {
+          clearImmediate(soon);
+          soon = undefined;
+          for (const { stream, bytes } of gather.take()) say({ kind: "session_output", call, stream, bytes });
+        };
         try {
           return await session.exec(operation.spec, {
             signal: abort.signal,
-            onOutput: (stream, bytes) => say({ kind: "session_output", call, stream, bytes }),
+            onOutput: (stream, bytes) => {
+              gather.add(stream, bytes);
+              soon ??= setImmediate(flush);
+            },
           });
         } finally {
+          flush();
           running.delete(call);
         }
       }

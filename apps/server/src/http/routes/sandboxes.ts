@@ -1,7 +1,6 @@
-import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { ApiError, ERROR_CODES } from "@crucible/contract";
-import { fromBytes } from "../../sandboxes/bytes.ts";
+import { createExecStream } from "../../sandboxes/exec-stream.ts";
 import type { HttpDeps } from "../deps.ts";
 import { goneSignal } from "../gone.ts";
 import { serve } from "../serve.ts";
@@ -34,24 +33,17 @@ export function serveSandboxes(app: FastifyInstance, deps: HttpDeps): void {
     if (!query.stream) return sandboxes().exec(params.id, body, { signal });
     // What is wrong with the request must be an ordinary error: the stream opens when there is a sandbox.
     sandboxes().get(params.id);
-    const stream = new Readable({ read() {} });
-    const say = (event: string, data: unknown): void => {
-      if (!stream.destroyed) stream.push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-    };
+    const { stream, output, end } = createExecStream();
     void sandboxes()
-      .exec(params.id, body, {
-        signal,
-        onOutput: (name, bytes) => say("output", { stream: name, ...fromBytes(bytes) }),
-      })
+      .exec(params.id, body, { signal, onOutput: output })
       .then(
-        (result) => say("result", result),
+        (result) => end("result", result),
         (error: unknown) => {
           const { code, message } =
             error instanceof ApiError ? error : new ApiError("internal", "a fault of this server");
-          say("error", { code, message, status: ERROR_CODES[code].status });
+          end("error", { code, message, status: ERROR_CODES[code].status });
         },
-      )
-      .finally(() => stream.push(null));
+      );
     reply.header("cache-control", "no-store, no-transform").header("x-accel-buffering", "no");
     return reply.type("text/event-stream; charset=utf-8").send(stream);
   });
