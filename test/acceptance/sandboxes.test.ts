@@ -31,7 +31,7 @@ const text = (content: Uint8Array): string => new TextDecoder().decode(content);
 const refused = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     (value) => `nothing was refused: ${JSON.stringify(value)}`,
-    (error: { code?: unknown }) => error.code,
+    (error: unknown) => (error as { code?: unknown }).code,
   );
 
 describe("a sandbox that stays", () => {

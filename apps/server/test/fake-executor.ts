@@ -1,4 +1,3 @@
-import { ApiError } from "@crucible/contract";
 import {
   MAX_LIMITS,
   MIN_LIMITS,
@@ -46,9 +45,6 @@ export function createFakeEngine(
         exitCode: cancelled ? null : (program.exitCode ?? 0),
         stdout,
       });
-    },
-    openSession: async (engine) => {
-      throw new ApiError("engine_unavailable", `engine ${engine} of this test has no sandboxes that stay`);
     },
     close: async () => {},
     [Symbol.asyncDispose]: async () => {},

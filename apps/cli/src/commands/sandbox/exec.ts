@@ -61,7 +61,7 @@ export async function execCommand(io: Io, argv: readonly string[], options: Exec
       await write(io.stdout, decodeText(result.stdout, result.stdoutEncoding));
       await write(io.stderr, decodeText(result.stderr, result.stderrEncoding));
     }
-    return finish(io, result, json);
+    return await finish(io, result, json);
   }
   await using opened = await openLocalSession(io.env, specOf(options), isolationOf(options));
   try {

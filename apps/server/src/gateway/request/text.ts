@@ -9,8 +9,8 @@ export function textOf(messages: readonly unknown[]): string {
   const found: string[] = [];
   const walk = (value: unknown, depth: number): void => {
     if (typeof value === "string") found.push(value);
-    else if (typeof value !== "object" || value === null || depth === 0) return;
-    else if (Array.isArray(value)) for (const item of value) walk(item, depth - 1);
+    if (typeof value !== "object" || value === null || depth === 0) return;
+    if (Array.isArray(value)) for (const item of value) walk(item, depth - 1);
     else {
       for (const [key, inner] of Object.entries(value)) {
         if (key !== "role" && key !== "type" && key !== "id" && !MEDIA.has(key)) walk(inner, depth - 1);
