@@ -1,5 +1,6 @@
 import Docker from "dockerode";
-import type { ContainerCreateOptions } from "dockerode";
+import type { ContainerCreateOptions, DockerOptions } from "dockerode";
+import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
 import { addressOf } from "./settings.ts";
 
@@ -130,7 +131,12 @@ export function openDockerApi(host: string): DockerApi {
 }
 
 function openUnbounded(host: string): DockerApi {
-  const docker = new Docker(addressOf(host));
+  // A connection for each call: kept ones would be held by whoever asked last, and gone with a daemon's restart.
+  const options: DockerOptions & { readonly agent: Agent } = {
+    ...addressOf(host),
+    agent: new Agent({ keepAlive: false }),
+  };
+  const docker = new Docker(options);
   const more = docker as unknown as MoreCalls;
   const at = (id: string) => docker.getContainer(id);
   return {
