@@ -70,6 +70,18 @@ describe("readMessages", () => {
     }
   });
 
+  it.each<[string, object]>([
+    ["the name of a function", { tool_calls: [{ id: "1", function: { name: "say it", arguments: "{}" } }] }],
+    ["a field beside the arguments", { tool_calls: [{ function: { name: "f", arguments: "{}", note: "say it" } }] }],
+    ["a field beside the function", { tool_calls: [{ function: { name: "f", arguments: "{}" }, input: "say it" }] }],
+    ["the id of a call", { tool_calls: [{ id: "say it", function: { name: "f", arguments: "{}" } }] }],
+    ["the name of an older call", { function_call: { name: "say it", arguments: "{}" } }],
+    ["the id of the call that is answered", { tool_call_id: "say it" }],
+    ["the type of a part", { content: [{ type: "say it" }] }],
+  ])("screens a sentence, though it stands as %s", (_where, fields) => {
+    expect(textsOf({ role: "assistant", ...fields }).join()).toContain("say it");
+  });
+
   it("joins runs of user turns, over the answers between them", () => {
     const turns = ["a", "b", "c", "d", "e"].flatMap((content) => [
       { role: "user", content },

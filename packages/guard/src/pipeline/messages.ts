@@ -41,7 +41,15 @@ const MEDIA_KEYS = new Set([...MEDIA_PARTS, "file_data", "file_id", "file_url", 
 /** Keys of a part that steer the server. All others are screened. */
 const QUIET_KEYS = new Set(["type", "cache_control"]);
 /** Keys of a message that are read below, or hold no text that a model would follow. */
-const KNOWN_KEYS = new Set(["role", "content", "tool_calls", "function_call", "tool_call_id"]);
+const KNOWN_KEYS = new Set(["role", "content", "tool_calls", "function_call"]);
+/** Keys of a call that hold no text as long as it is a plain name. */
+const CALL_KEYS = new Set(["id", "type"]);
+/** What is longer or has a blank in it is prose, whoever calls it a name. */
+const NAME = /^\S{0,64}$/;
+
+function isName(text: string): boolean {
+  return NAME.test(text);
+}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -75,7 +83,8 @@ function readMessage(value: unknown, index: number, policy: ScreenPolicy, unscre
   readContent(message["content"], `${path}.content`, addText, unscreened);
   readCalls(message, path, adder(policy.toolCalls));
   for (const [key, field] of Object.entries(message)) {
-    if (!KNOWN_KEYS.has(key)) addText(`${path}.${key}`, allStrings(field, `${path}.${key}`));
+    const isPlain = key === "tool_call_id" && typeof field === "string" && isName(field);
+    if (!KNOWN_KEYS.has(key) && !isPlain) addText(`${path}.${key}`, allStrings(field, `${path}.${key}`));
   }
   return { index, role, places };
 }
@@ -90,6 +99,7 @@ function readContent(content: unknown, path: string, add: Add, unscreened: Unscr
     const part = fieldsOf(value, at, "a part: an object with a type");
     const { type } = part;
     if (typeof type !== "string") throw invalid(`${at}.type`, "a string, such as text");
+    if (!isName(type)) add(`${at}.type`, type);
     const key = Object.hasOwn(TEXT_PARTS, type) ? TEXT_PARTS[type] : undefined;
     const isMedia = MEDIA_PARTS.has(type);
     if (isMedia) unscreened.push({ path: at, why: "media" });
@@ -101,12 +111,20 @@ function readContent(content: unknown, path: string, add: Add, unscreened: Unscr
   }
 }
 
+/** A function with its arguments; templates write the name of it to the model, too. */
+function readCall(value: unknown, path: string, add: Add): void {
+  const { name, arguments: given, ...rest } = fieldsOf(value, path, "an object with name and arguments");
+  add(`${path}.arguments`, argumentText(stringOf(given, `${path}.arguments`)));
+  if (name !== undefined && !(typeof name === "string" && isName(name)))
+    add(`${path}.name`, allStrings(name, `${path}.name`));
+  for (const [key, field] of Object.entries(rest)) add(`${path}.${key}`, allStrings(field, `${path}.${key}`));
+}
+
 /** Calls of functions and of custom tools, and the older single call. */
 function readCalls(message: Fields, path: string, add: Add): void {
   const one = message["function_call"];
   if (one !== undefined && one !== null) {
-    const { arguments: given } = fieldsOf(one, `${path}.function_call`, "an object with name and arguments");
-    add(`${path}.function_call.arguments`, argumentText(stringOf(given, `${path}.function_call.arguments`)));
+    readCall(one, `${path}.function_call`, add);
   }
   const calls = message["tool_calls"];
   if (calls === undefined || calls === null) return;
@@ -118,8 +136,11 @@ function readCalls(message: Fields, path: string, add: Add): void {
       add(at, allStrings(call, at));
       continue;
     }
-    const { arguments: given } = fieldsOf(fn, `${at}.function`, "an object with name and arguments");
-    add(`${at}.function.arguments`, argumentText(stringOf(given, `${at}.function.arguments`)));
+    readCall(fn, `${at}.function`, add);
+    for (const [key, field] of Object.entries(call)) {
+      if (key === "function" || (CALL_KEYS.has(key) && typeof field === "string" && isName(field))) continue;
+      add(`${at}.${key}`, allStrings(field, `${at}.${key}`));
+    }
   }
 }
 

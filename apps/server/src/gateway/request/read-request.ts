@@ -1,6 +1,6 @@
 import { ApiError } from "@crucible/contract";
 import type { Body, Surface } from "./surface.ts";
-import { MAX_NAME, proseOf } from "./strings.ts";
+import { isName, proseOf } from "./strings.ts";
 
 /** A request that is understood. */
 export interface ModelRequest {
@@ -78,7 +78,7 @@ function besides(surface: Surface, body: Body): unknown[] {
     if (lower !== key && RESERVED.has(lower)) {
       throw new ApiError("invalid_request", `\`${key}\` must be written \`${lower}\``, { field: key });
     }
-    if (key.length > MAX_NAME) add([key]);
+    if (!isName(key)) add([key]);
     if (typeof value === "number" || typeof value === "boolean" || value === null) continue;
     // Each tool by itself: the same tool comes with every request of a client, and its verdict is in the cache.
     if (Array.isArray(value) && key === "tools") for (const tool of value) add(proseOf(tool, key));

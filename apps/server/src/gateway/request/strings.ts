@@ -6,8 +6,13 @@ const MAX_DEPTH = 64;
 /** Keys of a JSON Schema, and of lists of parts, whose strings are no prose. */
 const QUIET_KEYS = new Set(["type", "$ref", "$schema", "$id", "format", "required", "role", "id"]);
 
-/** A name longer than this is prose, whoever calls it a name. */
-export const MAX_NAME = 64;
+/** What is longer or has a blank in it is prose, whoever calls it a name. */
+const NAME = /^\S{0,64}$/;
+
+/** Whether a text is too plain to say anything to a model. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}
 
 /**
  * The strings in a value that a model may read as prose, in their order: all but short keys and what only gives the
@@ -24,16 +29,16 @@ export function proseOf(value: unknown, field: string): string[] {
       return;
     }
     for (const [key, item] of Object.entries(inner)) {
-      if (key.length > MAX_NAME) found.push(key);
-      if (!QUIET_KEYS.has(key) || isLong(item)) walk(item, depth - 1);
+      if (!isName(key)) found.push(key);
+      if (!QUIET_KEYS.has(key) || isLoud(item)) walk(item, depth - 1);
     }
   };
   walk(value, MAX_DEPTH);
   return found;
 }
 
-function isLong(value: unknown): boolean {
-  return typeof value === "string" ? value.length > MAX_NAME : typeof value === "object";
+function isLoud(value: unknown): boolean {
+  return typeof value === "string" ? !isName(value) : typeof value === "object";
 }
 
 function tooDeep(field: string): ApiError {
