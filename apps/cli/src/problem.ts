@@ -46,10 +46,11 @@ export function describe(error: unknown): Described {
 /** The text on stderr for an error; the stack only with `CRUCIBLE_DEBUG`. */
 export function problemText(error: unknown, debug: boolean): string {
   const { message, next } = describe(error);
-  // Several wrong settings have a line each; any other message is one line, whoever wrote it.
+  // Several wrong settings, or places of a policy, have a line each; any other message is one line, whoever wrote it.
   const isConfig =
     error instanceof CliProblem && (error.cause as { code?: unknown } | undefined)?.code === "invalid_config";
-  const listed = isConfig && message.split("\n").length > 2;
+  const isPolicy = (error as { code?: unknown } | null)?.code === "invalid_policy";
+  const listed = isPolicy || (isConfig && message.split("\n").length > 2);
   const lines = [`crucible: ${listed ? message : message.replaceAll(/\s*\n\s*/g, " ")}`];
   if (next !== null) lines.push(`next: ${next}`);
   if (debug && error instanceof Error && error.stack !== undefined) {

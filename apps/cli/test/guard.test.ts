@@ -128,8 +128,8 @@ describe("crucible guard screen with a policy or a conversation", () => {
     await writeFile(join(folder, "wrong.yaml"), strict.replace("bayes", "bays").replace("0.0001", "high"));
     const { code, stderr } = await guard(["screen", "--policy", "wrong.yaml", "x"]);
     expect(code).toBe(2);
-    expect(stderr).toContain('wrong.yaml:3:12: stages[0].name: no stage "bays"; there is: bayes, transformer');
-    expect(stderr).toContain("wrong.yaml:3:49: stages[0].blockAtOrAbove: must be a number from 0 to 1");
+    expect(stderr).toContain('wrong.yaml:3:12: stages[0].name: no stage "bays"; there is: bayes, transformer\n');
+    expect(stderr).toContain("\nwrong.yaml:3:49: stages[0].blockAtOrAbove: must be a number from 0 to 1\n");
     expect(await guard(["screen", "--policy", "none.yaml", "x"])).toMatchObject({ code: 2 });
     expect(await guard(["screen", "--policy", "strict.yaml", "--block-from", "1", "x"])).toMatchObject({
       code: 2,
@@ -220,6 +220,16 @@ describe("crucible guard train and eval", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("c.jsonl:101: `label` must be 0 or 1");
     expect(stdout).toContain("100: 40 attacks");
+  });
+
+  it("say before they measure that there is no data, or no folder for what they write", async () => {
+    for (const args of [["eval"], ["train", "--out", "x.bin"]]) {
+      expect(await guard(args)).toMatchObject({ code: 2, stderr: expect.stringContaining("'--data <path>'") });
+    }
+    await writeFile(join(folder, "some.jsonl"), jsonl);
+    const { code, stderr } = await guard(["eval", "--data", "some.jsonl", "--html", "none/r.html"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^crucible: there is no .*none\n/);
   });
 
   it("says which file is missing and when a label is", async () => {

@@ -108,7 +108,8 @@ export async function loadModel(path: string): Promise<BayesModel> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new ModelFileError(path, cause instanceof Error ? cause.message : String(cause), cause);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ModelFileError(path, code === "ENOENT" ? "there is no such file" : message, cause);
   }
   return decodeModel(bytes, path);
 }

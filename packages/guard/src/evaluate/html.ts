@@ -15,8 +15,8 @@ export function escapeHtml(text: string): string {
 }
 
 const three = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : "-");
-const interval = ({ value, low, high }: Interval): string =>
-  `<b>${three(value)}</b> <small>${three(low)} to ${three(high)}</small>`;
+const interval = ({ value, low, high }: Interval, digits = 3): string =>
+  `<b>${Number.isFinite(value) ? value.toFixed(digits) : "-"}</b> <small>${three(low)} to ${three(high)}</small>`;
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;margin:.6rem 0}
@@ -75,7 +75,7 @@ function compare(alone: Report, all: Report): string {
   const line = (name: string, of: (report: Report) => string): string =>
     `<tr><td>${name}</td><td>${of(alone)}</td><td>${of(all)}</td></tr>`;
   return `<table><tr><th></th><th>${escapeHtml(alone.stage)} alone</th><th>cascade</th></tr>${[
-    line("ROC-AUC", ({ rocAuc }) => interval(rocAuc)),
+    line("ROC-AUC", ({ rocAuc }) => interval(rocAuc, 4)),
     line("Recall at 1% false positives", ({ recallAt1Fpr }) => interval(recallAt1Fpr)),
     line("Recall at the shipped thresholds", ({ atBlock }) => three(atBlock.recall)),
     line("False positives there", ({ atBlock }) => `${(atBlock.falsePositiveRate * 100).toFixed(2)}%`),

@@ -151,8 +151,9 @@ async function plainFile(folder: string, file: string, mostBytes: number): Promi
     if (about.size > mostBytes) throw new Error(`has ${about.size} bytes; ${mostBytes} are allowed`);
     if (about.size === 0) throw new Error("is empty");
   } catch (cause) {
-    const isLink = (cause as NodeJS.ErrnoException).code === "ELOOP";
-    throw new ModelFileError(path, isLink ? "is a link, not a plain file" : firstLine(cause), cause);
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such file" : firstLine(cause);
+    throw new ModelFileError(path, code === "ELOOP" ? "is a link, not a plain file" : reason, cause);
   }
   return await fileOf(path, file);
 }

@@ -19,7 +19,7 @@ import { createProgress } from "../../batch/progress.ts";
 import { type Io, write } from "../../io.ts";
 import { CliProblem } from "../../problem.ts";
 import { bayesAlone, type Chosen, choosePolicy, loading, type PolicyOptions } from "./policy.ts";
-import { readData } from "./rows.ts";
+import { checkFolders, readData } from "./rows.ts";
 
 /** The options of `crucible guard eval`, parsed. */
 export interface EvalOptions extends PolicyOptions {
@@ -38,6 +38,7 @@ export interface EvalOptions extends PolicyOptions {
  */
 export async function evalCommand(io: Io, options: EvalOptions): Promise<number> {
   const chosen = await choosePolicy(io, options);
+  await checkFolders(io, [options.json, options.html, options.scores]);
   const { rows, bad } = await readData(io, options.data);
   const { report, scored } = await measure(io, options, rows, chosen);
   const isCascade = chosen.policy.stages.length > 1;

@@ -7,7 +7,6 @@ import {
   ModelFileError,
   ModelStoreError,
   type Policy,
-  PolicyError,
   STAGE_NAMES,
 } from "@crucible/guard";
 import { dataDirectory } from "../../backend/keys.ts";
@@ -43,7 +42,7 @@ export async function choosePolicy(io: Io, options: PolicyOptions): Promise<Chos
     if (bayesOnly || model !== undefined || transformer !== undefined) {
       throw new CliProblem("--policy and the choice of stages at once", "write stages and models into the policy");
     }
-    const policy = await readPolicy(path, resolve(io.cwd, path));
+    const policy = await loadPolicy(resolve(io.cwd, path), { file: path, stageNames: STAGE_NAMES });
     return { policy, options: { ...where, policy, baseDir: dirname(resolve(io.cwd, path)) } };
   }
   if (transformer !== undefined && (bayesOnly || isOwn)) {
@@ -80,14 +79,5 @@ export async function loading<T>(load: () => Promise<T>): Promise<T> {
     }
     if (cause instanceof ModelStoreError) throw new CliProblem(cause.message, cause.fix, { cause });
     throw cause;
-  }
-}
-
-async function readPolicy(file: string, path: string): Promise<Policy> {
-  try {
-    return await loadPolicy(path, { file, stageNames: STAGE_NAMES });
-  } catch (cause) {
-    if (!(cause instanceof PolicyError)) throw cause;
-    throw new CliProblem(cause.message.replaceAll("\n", "; "), cause.fix, { cause });
   }
 }

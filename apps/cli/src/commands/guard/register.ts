@@ -7,7 +7,7 @@ import type { ScreenOptions } from "./screen.ts";
 import type { ScreeningsOptions } from "./screenings.ts";
 import type { TrainOptions } from "./train.ts";
 
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 function share(text: string): number {
   const value = Number(text);
@@ -54,7 +54,7 @@ export function addGuardCommands(program: Command, io: Io, done: (exitCode: numb
   guard
     .command("train")
     .description("train a filter on labelled texts")
-    .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect, [])
+    .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect)
     .requiredOption("--out <path>", "where to write the model")
     .option("--name <name>", "name of the model", "bayes")
     .option("--test-share <share>", "share of the rows that is held back to measure the model", share, 0.2)
@@ -70,7 +70,7 @@ export function addGuardCommands(program: Command, io: Io, done: (exitCode: numb
     });
 
   withStages(guard.command("eval").description("measure the stages on labelled texts"))
-    .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect, [])
+    .requiredOption("--data <path>", "CSV or JSON Lines with text, label and maybe source; repeatable", collect)
     .option("--json <path>", "write the report as JSON")
     .option("--scores <path>", "write one line of JSON per row: label, score, decision, stage, probability")
     .option("--html <path>", "write the report as one page with plots")

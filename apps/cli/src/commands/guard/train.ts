@@ -16,7 +16,7 @@ import {
 import { createProgress } from "../../batch/progress.ts";
 import { type Io, write } from "../../io.ts";
 import { CliProblem } from "../../problem.ts";
-import { readData } from "./rows.ts";
+import { checkFolders, readData } from "./rows.ts";
 
 /** The options of `crucible guard train`, parsed. */
 export interface TrainOptions {
@@ -34,6 +34,7 @@ export interface TrainOptions {
 /** Trains a model, measures it on rows it has not seen, and writes it. Exit codes: 0, or 2 when lines were left out. */
 export async function trainCommand(io: Io, options: TrainOptions): Promise<number> {
   const { seed } = options;
+  await checkFolders(io, [options.out]);
   const { rows, bad } = await readData(io, options.data);
   const groups = nearDuplicateGroups(
     rows.map(({ text }) => text),
