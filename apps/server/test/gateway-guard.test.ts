@@ -155,6 +155,21 @@ describe("an answer that a client must not get", () => {
     expect(metrics).toContain("guard_answer_seconds_count 2");
   });
 
+  test("is not given in other fields of a chunk while its text waits for a verdict", async () => {
+    const { gateway } = await start((_request, response) => {
+      const message = { role: "assistant", content: `Use ${TOKEN}.` };
+      const choice = { index: 0, delta: { content: `Use ${TOKEN}.` }, message, note: TOKEN, finish_reason: null };
+      const filters = { hate: { filtered: false, severity: "safe" } };
+      const last = { ...choice, delta: {}, content_filter_results: filters, weight: 2, finish_reason: "stop" };
+      const frames = [choice, last].map((one) => `data: ${JSON.stringify({ id: "1", choices: [one] })}\n\n`);
+      stream(response, ...frames);
+    });
+    const text = await (await gateway.chat(HARMLESS, { stream: true })).text();
+    expect(text).not.toContain(TOKEN);
+    expect(contentOf(text)).toMatch(/^Use \[redacted:\w+\]\.$/);
+    expect(text).toContain(`"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}},"weight":2`);
+  });
+
   test("ends with content_filter where a tool would be called with an injection", async () => {
     const args = JSON.stringify({ body: ATTACK });
     const call = { index: 0, id: "call_1", type: "function", function: { name: "send_mail", arguments: "" } };

@@ -1,6 +1,6 @@
 import type { OutputPlace, OutputScreen, OutputStep, ReleasedText } from "@crucible/guard";
 import { type FilterOptions, readChunk, type StreamFilter, throwOnError, usageOf } from "../answer/filter.ts";
-import { proseOf } from "../request/strings.ts";
+import { isName, proseOf } from "../request/strings.ts";
 import { UpstreamError } from "../upstream/types.ts";
 import { DONE, frame } from "../wire/sse.ts";
 import { guardDown } from "./verdict.ts";
@@ -146,7 +146,7 @@ export function createChatFilter({ screen, secret, holds, onUsage, onText }: Scr
       if (typeof given !== "object" || given === null) throw garbage("a choice that is no object");
       const { index: at, delta, text, finish_reason: finish = null, ...more } = given as Fields;
       const index = typeof at === "number" ? at : 0;
-      const rest = holds ? { ...more, logprobs: null } : more;
+      const rest = holds ? { ...withoutText(more), logprobs: null } : more;
       const screened = await screenDelta(index, text === undefined ? ((delta ?? {}) as Fields) : { text });
       if (typeof screened === "string") return before + screened;
       const isFirst = Object.keys(screened).length > 0;
@@ -194,6 +194,18 @@ export function createChatFilter({ screen, secret, holds, onUsage, onText }: Scr
     },
     isDone: () => isDone,
   };
+}
+
+/** Keys of a choice whose strings are the server's words, and not the model's. */
+const OF_THE_SERVER = new Set(["content_filter_results", "stop_reason", "native_finish_reason", "matched_stop"]);
+
+/** A choice beside its delta: some servers repeat all of the text there, which would go out before its verdict. */
+function withoutText(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).filter(
+      ([key, value]) => isName(key) && (OF_THE_SERVER.has(key) || proseOf(value, key).length === 0),
+    ),
+  );
 }
 
 const keyOf = (call: number): string => `#${call}`;
