@@ -170,6 +170,23 @@ describe("an answer that a client must not get", () => {
     expect(text).toContain(`"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}},"weight":2`);
   });
 
+  test("is not given where a response repeats the text of its items", async () => {
+    const text = `Use ${TOKEN}.`;
+    const item = { type: "message", role: "assistant", content: [{ type: "output_text", text }] };
+    const whole = { id: "r", object: "response", status: "completed", output: [item], output_text: text };
+    const { gateway } = await start((request, response) => {
+      if (!request.body.includes('"stream":true')) return sendJson(response, whole);
+      const last = { type: "response.completed", response: whole };
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`event: response.completed\ndata: ${JSON.stringify(last)}\n\n`);
+    });
+    for (const more of [{}, { stream: true }]) {
+      const told = await (await gateway.post("/responses", { model: "m", input: HARMLESS, ...more })).text();
+      expect(told).not.toContain(TOKEN);
+      expect(told).toContain("[redacted:");
+    }
+  });
+
   test("ends with content_filter where a tool would be called with an injection", async () => {
     const args = JSON.stringify({ body: ATTACK });
     const call = { index: 0, id: "call_1", type: "function", function: { name: "send_mail", arguments: "" } };

@@ -90,14 +90,16 @@ export function createResponseFilter(options: ResponseOptions): StreamFilter {
     const { verdict, changed } = await screenItems(screening, output, items, true);
     if (verdict.decision !== "allow") onVerdict(verdict);
     if (!verdict.admitted) return stop(verdict);
-    if (changed === null && !isEchoed) return frame(event.data, event.event);
+    const { output_text: repeated, ...once } = response ?? {};
+    if (changed === null && !isEchoed && repeated === undefined) return frame(event.data, event.event);
     if (response === undefined) {
       const clean = changed?.[0];
       if (item === undefined && part === undefined) return write(event, clean as Fields);
       return write(event, { ...chunk, [item === undefined ? "part" : "item"]: clean });
     }
     const clean = {
-      ...response,
+      // Some servers have the text of all items here again, which nobody has looked at.
+      ...once,
       ...(changed === null ? {} : { output: changed }),
       ...(isEchoed ? { instructions } : {}),
     };

@@ -40,9 +40,11 @@ export async function screenWholeAnswer(
   }
   // The Responses API repeats the instructions, and with them the canary.
   const isEchoed = output.canary !== null && typeof value["instructions"] === "string";
-  if (changed === null && !isEchoed) return { json: null, headers };
+  // Some servers have the text of all items here again, which nobody has looked at.
+  const { output_text: repeated, ...once } = value;
+  if (changed === null && !isEchoed && repeated === undefined) return { json: null, headers };
   const clean = {
-    ...value,
+    ...once,
     ...(changed === null ? {} : { [isResponse ? "output" : "choices"]: changed }),
     ...(isEchoed ? { instructions: request.body["instructions"] ?? null } : {}),
   };
