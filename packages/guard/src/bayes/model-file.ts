@@ -18,6 +18,8 @@ export class ModelFileError extends Error {
   readonly code = "model_file_invalid";
   readonly file: string;
   readonly reason: string;
+  /** What to do next. */
+  readonly fix = "install the model anew, or name another one";
   constructor(file: string, reason: string, cause?: unknown) {
     super(`${file}: ${reason}`, cause === undefined ? {} : { cause });
     this.file = file;

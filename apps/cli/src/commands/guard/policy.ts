@@ -74,10 +74,9 @@ export async function loading<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (cause) {
-    if (cause instanceof ModelFileError) {
-      throw new CliProblem(cause.message, "install the model anew, or name another one", { cause });
+    if (cause instanceof ModelFileError || cause instanceof ModelStoreError) {
+      throw new CliProblem(cause.message, cause.fix, { cause });
     }
-    if (cause instanceof ModelStoreError) throw new CliProblem(cause.message, cause.fix, { cause });
     throw cause;
   }
 }
