@@ -5,7 +5,8 @@ import type { Engine } from "../src/types.ts";
 import { createWasmEngine } from "../src/wasm/engine.ts";
 import { notPromisedByWasm } from "../src/wasm/promises.ts";
 
-const WARM_DEADLINE_MS = 120_000;
+/** Within the time that the suite gives an engine to be made. */
+const WARM_DEADLINE_MS = 40_000;
 let isFirst = true;
 /** The engine that the checks share has a Python waiting: some measure the time of a run, and the first loads for long. */
 const create = async (): Promise<Engine> => {
@@ -13,8 +14,11 @@ const create = async (): Promise<Engine> => {
   if (!isFirst) return engine;
   isFirst = false;
   const empty = { language: "python", files: [{ path: "main.py", content: new Uint8Array() }] };
-  for (const deadline = performance.now() + WARM_DEADLINE_MS; performance.now() < deadline; await delay(1_000)) {
-    if ((await engine.run(empty)).setupMs < 100) break;
+  const deadline = performance.now() + WARM_DEADLINE_MS;
+  // A run that comes too early takes the waiting process as it is, so the pauses grow.
+  for (let waitMs = 1_000; (await engine.run(empty)).setupMs > 100; waitMs *= 2) {
+    if (performance.now() + waitMs > deadline) break;
+    await delay(waitMs);
   }
   return engine;
 };
