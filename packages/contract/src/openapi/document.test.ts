@@ -10,7 +10,9 @@ import type { JsonSchema, Operation } from "./types.ts";
 const document = openApiDocument("1.2.3");
 const routes = Object.entries<RouteSpec>(ROUTES);
 const operationOf = (route: RouteSpec): Operation | undefined =>
-  document.paths[route.path.replaceAll(/:(\w+)/g, "{$1}")]?.[route.method === "GET" ? "get" : "post"];
+  document.paths[route.path.replaceAll(/:(\w+)/g, "{$1}")]?.[
+    route.method.toLowerCase() as Lowercase<RouteSpec["method"]>
+  ];
 
 /** Every `$ref` anywhere in a value. */
 function refs(value: unknown): string[] {
