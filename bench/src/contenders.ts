@@ -5,13 +5,17 @@ import { createBubblewrapEngine, detectLanguages, MAX_LIMITS, MIN_LIMITS } from 
 /** One way to run the program; `run` does it once and throws when the output is wrong. */
 export interface Contender extends AsyncDisposable {
   readonly name: string;
+  /** One at a time, runs come this long after each other; waiting is not counted. Default: none. */
+  readonly pauseMs?: number;
   run(): Promise<void>;
 }
 
-const CODE = 'print("hello")';
+/** The program that all of them run. */
+export const CODE = 'print("hello")';
 const EXPECTED = "hello\n";
 
-function check(name: string, output: string): void {
+/** @throws Error when this is not what the program prints. */
+export function check(name: string, output: string): void {
   if (output !== EXPECTED) throw new Error(`${name} printed ${JSON.stringify(output)}`);
 }
 

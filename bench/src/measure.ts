@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Contender } from "./contenders.ts";
 import type { Series } from "./stats.ts";
 
@@ -6,6 +7,8 @@ export interface Plan {
   /** Of each contender in each round at each concurrency. */
   readonly runsPerRound: number;
   readonly concurrencies: readonly number[];
+  /** Of each contender before anything is measured. Default: 20. */
+  readonly warmUpRuns?: number;
 }
 
 /** Runs one contender `count` times, `concurrency` at once. */
@@ -17,6 +20,7 @@ async function series(contender: Contender, concurrency: number, count: number):
     Array.from({ length: concurrency }, async () => {
       while (left > 0) {
         left -= 1;
+        if (concurrency === 1 && contender.pauseMs !== undefined) await delay(contender.pauseMs);
         const at = performance.now();
         await contender.run();
         latenciesMs.push(performance.now() - at);
@@ -36,7 +40,7 @@ export async function measure(
   plan: Plan,
   onRound: (done: number, all: number) => void,
 ): Promise<Series[][][]> {
-  for (const contender of contenders) await series(contender, 2, 20);
+  for (const contender of contenders) await series(contender, 2, plan.warmUpRuns ?? 20);
   const results: Series[][][] = [];
   const all = plan.concurrencies.length * plan.rounds;
   for (const [position, concurrency] of plan.concurrencies.entries()) {
