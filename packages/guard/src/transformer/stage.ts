@@ -13,11 +13,14 @@ export interface TransformerStage extends Stage, AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** Beside this file, as TypeScript here and as JavaScript in the npm package; no compiler rewrites a URL. */
+const WORKER = new URL(import.meta.url.endsWith(".ts") ? "worker.ts" : "worker.js", import.meta.url);
+
 /** Starts threads for a model. Rejects with `ModelFileError` when it cannot be loaded; nothing is left running then. */
 export async function createTransformerStage(
   model: TransformerModel,
   settings: PoolSettings,
-  workerUrl = new URL("worker.ts", import.meta.url),
+  workerUrl = WORKER,
 ): Promise<TransformerStage> {
   const { folder, onnxFile, settings: about, stack, version } = model;
   const start = () => startLane(workerUrl, { folder, onnxFile, settings: about });
