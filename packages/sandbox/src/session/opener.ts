@@ -74,17 +74,20 @@ export function createSessionOpener<Host extends SessionHost>(
 ): SessionOpener<Host> {
   const slots = createSlots(Math.max(1, core.most));
   const open = new Set<() => Promise<void>>();
+  const opening = new Set<Promise<Session>>();
+  let isClosed = false;
   let sessionNumber = 0;
 
   const openIn = async (host: Host, slot: number, spec: SessionSpec, giveBack: () => void): Promise<Session> => {
-    const limits = resolveLimits(spec.limits, DEFAULT_LIMITS, options.bounds, "limits");
-    const network = checkNetwork(spec.network?.allow ?? [], options.network?.allow ?? []);
-    if (network.length > 0 && !core.hasNetwork)
-      throw new EngineUnavailableError(core.name, "it cannot give a sandbox a network", "use the engine bubblewrap");
-    sessionNumber += 1;
-    const group = host.cgroups.usable ? host.cgroups.create(`s${sessionNumber}`) : null;
+    let group: RunGroup | null = null;
     let proxy: Proxy | null = null;
     try {
+      const limits = resolveLimits(spec.limits, DEFAULT_LIMITS, options.bounds, "limits");
+      const network = checkNetwork(spec.network?.allow ?? [], options.network?.allow ?? []);
+      if (network.length > 0 && !core.hasNetwork)
+        throw new EngineUnavailableError(core.name, "it cannot give a sandbox a network", "use the engine bubblewrap");
+      sessionNumber += 1;
+      group = host.cgroups.usable ? host.cgroups.create(`s${sessionNumber}`) : null;
       // The agent and one supervisor for each program, of which there can be as many.
       const pids = limits.pids * 2 + 1;
       group?.limit({ ...limits, pids: core.groupPids?.(pids) ?? pids });
@@ -146,34 +149,39 @@ export function createSessionOpener<Host extends SessionHost>(
         close,
       });
     } catch (error) {
+      // Where this fails, something may still be there: the slot, and with it its uid, is not used again.
       await group?.destroy();
+      giveBack();
       throw error;
     }
   };
 
+  const openNext = async (host: Host, spec: SessionSpec): Promise<Session> => {
+    if (isClosed) throw new EngineUnavailableError(core.name, "the engine has been closed", null);
+    if (core.most === 0 || slots.busy >= core.most) {
+      throw new EngineUnavailableError(core.name, `${slots.busy} sandboxes are open, which is all there can be`, null);
+    }
+    const slot = await slots.take();
+    let isGiven = false;
+    return openIn(host, slot, spec, () => {
+      if (!isGiven) slots.give(slot);
+      isGiven = true;
+    });
+  };
+
   return {
     open: async (host, spec) => {
-      if (core.most === 0 || slots.busy >= core.most) {
-        throw new EngineUnavailableError(
-          core.name,
-          `${slots.busy} sandboxes are open, which is all there can be`,
-          null,
-        );
-      }
-      const slot = await slots.take();
-      let isGiven = false;
-      const giveBack = (): void => {
-        if (!isGiven) slots.give(slot);
-        isGiven = true;
-      };
+      const session = openNext(host, spec);
+      opening.add(session);
       try {
-        return await openIn(host, slot, spec, giveBack);
-      } catch (error) {
-        giveBack();
-        throw error;
+        return await session;
+      } finally {
+        opening.delete(session);
       }
     },
     close: async () => {
+      isClosed = true;
+      await Promise.allSettled(opening);
       await Promise.all([...open].map((closeOne) => closeOne()));
     },
   };
