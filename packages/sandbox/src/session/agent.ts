@@ -176,17 +176,25 @@ export function connectAgent(socket: Duplex, onBroken: (reason: string) => void)
       })),
   };
 
+  const take = (frame: Frame): void => {
+    if (frame.kind === FROM_AGENT.ready) resolve(agent);
+    const channel = channels.get(frame.channel);
+    if (channel === undefined) return;
+    if (frame.kind !== FROM_AGENT.failed) return channel.onFrame(frame);
+    channels.delete(frame.channel);
+    const { code, message } = parse(frame.payload);
+    const subject = message === "cwd" ? `working directory of ${channel.subject}` : channel.subject;
+    channel.fail(faultOf(typeof code === "string" ? code.slice(0, 16) : "EIO", subject));
+  };
   readFrames(
     socket,
     (frame) => {
-      if (frame.kind === FROM_AGENT.ready) resolve(agent);
-      const channel = channels.get(frame.channel);
-      if (channel === undefined) return;
-      if (frame.kind !== FROM_AGENT.failed) return channel.onFrame(frame);
-      channels.delete(frame.channel);
-      const { code, message } = parse(frame.payload);
-      const subject = message === "cwd" ? `working directory of ${channel.subject}` : channel.subject;
-      channel.fail(faultOf(typeof code === "string" ? code.slice(0, 16) : "EIO", subject));
+      try {
+        take(frame);
+      } catch (error) {
+        // Thrown on, a fault of ours would end this process, and with it the sandboxes of everybody.
+        onBroken(`a fault over what it said: ${error instanceof Error ? error.message : String(error)}`);
+      }
     },
     () => onBroken("it sent a frame that is none"),
   );

@@ -49,6 +49,15 @@ test("an end that is none of ours is an end without a code", async () => {
   expect(await program.ended).toEqual({ exitCode: null, signal: null });
 });
 
+test("a fault over what an agent says ends its session, and no other", async () => {
+  const { agent, say, broken } = await connectHostile();
+  void agent.start({ argv: ["x"], cwd: "/", env: {}, rlimits: {} }, () => {
+    throw new Error("not foreseen");
+  });
+  expect(() => say(FROM_AGENT.stdout, 1, Buffer.from("x"))).not.toThrow();
+  expect(broken).toEqual(["a fault over what it said: not foreseen"]);
+});
+
 test("more of a file than was asked for ends the session", async () => {
   const { agent, say, broken } = await connectHostile();
   void agent.read("x", 10).catch(() => undefined);
