@@ -198,7 +198,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     runIn,
     // gVisor passes on three descriptors, and the launcher needs them all.
     hasArtifacts: !runtime.hasOwnKernel,
-    ...(runtime.hasOwnKernel ? {} : { openSession: (host, spec) => sessions.open(host, spec) }),
+    openSession: (host, spec) => sessions.open(host, spec),
     close: async () => {
       await Promise.all([pool?.close(), sessions.close()]);
     },

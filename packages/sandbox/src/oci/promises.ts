@@ -21,3 +21,15 @@ export const GVISOR_EXCEPTIONS: Readonly<Record<string, string>> = {
   "resources.zombie-farm": UNCOUNTED,
   "tenancy.shared-input": "gVisor has no locks on device files such as an empty standard input",
 };
+
+/** The same for sandboxes that stay, by name of the test. */
+export const GVISOR_SESSION_EXCEPTIONS: Readonly<Record<string, string>> = {
+  "that forks without end is ended, and the session lives on":
+    "gVisor takes seconds to end so many processes, and the sandbox is ended as a whole then",
+  "is one: it echoes, has a size, and passes Ctrl-C on":
+    "gVisor's terminals of 2022 make no signal of Ctrl-C; the rest is held by a test of its own",
+  "that takes too much memory is ended, and process 1 is not":
+    "gVisor's memory is the host's one group, and out of memory is the end of the whole sandbox",
+  "cannot reach process 1: no signal, no memory, no descriptor of it":
+    "gVisor lets a program end process 1, and the sandbox with it; memory and descriptors are held by a test of its own",
+};

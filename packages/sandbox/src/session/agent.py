@@ -8,7 +8,8 @@ is one request of the host; its number is never used twice.
   agent   READY | STARTED | STDOUT bytes | STDERR bytes | EXITED json | DATA bytes | DONE json | FAILED json
 
 Every program has a supervisor: a fork of this process that adopts what the program leaves behind, so that ending
-the program means ending all that it started, whatever sessions and groups that made for itself.
+the program means ending all that it started, whatever sessions and groups that made for itself. Where the kernel has no
+adopting (gVisor's of 2022), ending a program ends too what any program has left behind: it cannot be told apart.
 """
 
 import ctypes, errno, fcntl, json, os, pty, resource, select, signal, stat, struct, sys, termios, time
@@ -103,7 +104,7 @@ def supervise(request, stdio, terminal, report, order):
     """Never returns. Says on `report` how the program started and ended; a byte or the end of `order` ends it all."""
     # 0 to 2 stay taken, or the next pipe would get their numbers and be lost to the program's own.
     close_all_but({0, 1, 2, *stdio, report, order})
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopts = libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     failure_read, failure_write = os.pipe()
     wake_read, wake_write = os.pipe()
     for handle in (wake_read, wake_write):
@@ -139,9 +140,13 @@ def supervise(request, stdio, terminal, report, order):
     if failure:
         os.write(report, b"f" + failure)
         os._exit(0)
-    os.write(report, b"s")
+    os.write(report, b"s" if adopts else b"o")
+    # Not select(2), which gVisor refuses under a filter.
+    poll = select.poll()
+    for handle in (order, wake_read):
+        poll.register(handle, select.POLLIN)
     while status is None or killing:
-        ready, _, _ = select.select([order, wake_read], [], [], 0.02 if killing else None)
+        ready = [handle for handle, _ in poll.poll(20 if killing else None)]
         if wake_read in ready:
             os.read(wake_read, 4096)
         killing = killing or order in ready
@@ -351,12 +356,15 @@ class Agent:
         except BlockingIOError:
             return
         program.said += said
-        if program.said.startswith(b"s"):
+        if program.said[:1] in (b"s", b"o"):
+            program.orphans = program.said[:1] == b"o"
             program.said = program.said[1:]
             self.send(STARTED, program.channel)
         if said:
             return
         self.close(program)
+        if program.kill_deadline is not None and program.orphans:
+            self.end_orphans()
         if program.said.startswith(b"f"):
             step, code = json.loads(program.said[1:])
             self.fail(program.channel, code, step)
@@ -387,6 +395,23 @@ class Agent:
                     os.close(handle)
                 except OSError:
                     pass
+
+    def end_orphans(self):
+        """Ends what has lost its supervisor, and in the end everything where that does not help."""
+        deadline = clock() + END_SECONDS
+        while clock() < deadline:
+            self.reap()
+            kept = {program.pid for program in self.programs.values()}
+            kept.update(below for pid in kept.copy() for below in descendants(pid))
+            left = [pid for pid in descendants(os.getpid()) if pid not in kept]
+            if not left:
+                return
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+        self.end_everything()
 
     def end_everything(self):
         """All processes of the namespace but this one; itself is out of reach for a signal to all."""
@@ -547,6 +572,8 @@ class Program:
         self.input = bytearray()
         self.input_ended = False
         self.said = b""
+        # Whether its supervisor could not adopt what it leaves behind.
+        self.orphans = False
 
 
 def clock():
