@@ -106,6 +106,12 @@ describe("gVisor's kernel", () => {
     expect(text(outcome.stdout)).toBe("19\n");
   });
 
+  it("lets programs wait with select()", async () => {
+    await using engine = createGvisorEngine(options);
+    const wait = "import select; print(select.select([], [], [], 0.01))";
+    expect(text((await runToEnd(engine, python(wait))).stdout)).toBe("([], [], [])\n");
+  });
+
   it("runs as nobody on the host, and its file server as a user of the slot's", async () => {
     await using engine = createGvisorEngine({ ...options, slots: 1 });
     const uids = (): string[] =>
