@@ -58,3 +58,19 @@ describe("crucible shell", () => {
     expect(ended.stderr).toContain("a shell wants a terminal");
   });
 });
+
+describe("a sandbox of a server", () => {
+  test("that cannot be reached says what to do", async () => {
+    const env = { CRUCIBLE_URL: "http://127.0.0.1:65535", CRUCIBLE_API_KEY: "a-key-of-nobody-16" };
+    for (const args of [
+      ["sandbox", "list"],
+      ["exec", "--sandbox", "sbx_1", "--", "true"],
+    ])
+      expect((await crucible(args, { env })).stderr).toContain("next: start a server with `crucible serve`");
+  });
+
+  test("wants a server to be named", async () => {
+    const ended = await crucible(["exec", "--sandbox", "sbx_1", "--", "true"], { env: { CRUCIBLE_URL: "" } });
+    expect(ended).toMatchObject({ code: 125, stderr: expect.stringContaining("name it with --url") as string });
+  });
+});

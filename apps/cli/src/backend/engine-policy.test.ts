@@ -64,6 +64,17 @@ test("CRUCIBLE_ENGINE that is missing leaves no default", () => {
   expect(() => chooseEngine(engines({ CRUCIBLE_ENGINE: "runsc" }), undefined)).toThrow("no engine on this host");
 });
 
+test("an engine that CRUCIBLE_ENGINE names in vain is named, with its reason", () => {
+  const infos = engines({ CRUCIBLE_ENGINE: "gvisor" }, [
+    report("bubblewrap", "namespace"),
+    report("gvisor", "gvisor", false),
+  ]);
+  expect(() => chooseEngine(infos, undefined, "gvisor")).toThrow(
+    "engine gvisor, which CRUCIBLE_ENGINE names, cannot be used: gvisor is missing",
+  );
+  expect(() => chooseEngine(infos, undefined, "gvsor")).toThrow("CRUCIBLE_ENGINE names, does not exist");
+});
+
 test("CRUCIBLE_MIN_ISOLATION forbids all below it", () => {
   const strict = engines({ CRUCIBLE_MIN_ISOLATION: "gvisor", CRUCIBLE_ALLOW_UNSAFE: "1" });
   expect(() => chooseEngine(strict, undefined)).toThrow("no engine on this host");

@@ -67,7 +67,10 @@ function refusalOf(
   policy: EnginePolicy,
 ): { readonly reason: string; readonly fix: string } | null {
   if (policy.minIsolation !== undefined && rank(report.isolation) < rank(policy.minIsolation)) {
-    return { reason: `CRUCIBLE_MIN_ISOLATION is ${policy.minIsolation}`, fix: "unset CRUCIBLE_MIN_ISOLATION" };
+    return {
+      reason: `CRUCIBLE_MIN_ISOLATION is ${policy.minIsolation}`,
+      fix: "install a stronger engine: see `crucible doctor`",
+    };
   }
   if (report.isolation === "none" && !policy.allowUnsafe) {
     return {
@@ -81,17 +84,26 @@ function refusalOf(
 /**
  * The engine for a request: the one it names, the default where that reaches the level asked for, or else the
  * weakest that does. Fails closed: nothing that is missing or not allowed is replaced by something weaker.
+ * @param named the engine of `CRUCIBLE_ENGINE`, to say why there is no default.
  * @throws CliProblem naming what is missing and how to get it; `RefusedProblem` where only this request asks for it.
  */
-export function chooseEngine(engines: readonly EngineInfo[], wanted: IsolationRequest | undefined): string {
+export function chooseEngine(
+  engines: readonly EngineInfo[],
+  wanted: IsolationRequest | undefined,
+  named?: string,
+): string {
   const standard = engines.find(({ isDefault }) => isDefault);
   if (wanted === undefined) {
     if (standard !== undefined) return standard.engine;
-    const isolating = engines.find(({ isolation }) => isolation !== "none");
-    throw new CliProblem(
-      `no engine on this host isolates programs${reasonOf(isolating)}`,
-      isolating?.fix ?? "see `crucible doctor`",
-    );
+    const isolating =
+      named === undefined
+        ? engines.find(({ isolation }) => isolation !== "none")
+        : engines.find(({ engine }) => engine === named);
+    const what =
+      named === undefined
+        ? "no engine on this host isolates programs"
+        : `engine ${named}, which CRUCIBLE_ENGINE names, ${isolating === undefined ? "does not exist" : "cannot be used"}`;
+    throw new CliProblem(`${what}${reasonOf(isolating)}`, isolating?.fix ?? "see `crucible doctor`");
   }
   if ("engine" in wanted) {
     const engine = engines.find((candidate) => candidate.engine === wanted.engine);

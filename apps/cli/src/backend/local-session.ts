@@ -38,9 +38,15 @@ export async function openLocalSession(
     const least =
       wanted ?? (standard === undefined || standard.sessions === true ? undefined : { atLeast: standard.isolation });
     const able = infos.map((info) =>
-      info.sessions === true ? info : { ...info, available: false, reason: "it has no sandboxes that stay" },
+      info.sessions === true
+        ? info
+        : {
+            ...info,
+            available: false,
+            ...(info.available ? { reason: "it has no sandboxes that stay", fix: null } : {}),
+          },
     );
-    const name = chooseEngine(able, least);
+    const name = chooseEngine(able, least, policy.engine);
     const session = await engines.find((engine) => engine.name === name)?.openSession?.(spec);
     if (session === undefined) throw new RangeError(`no sessions on engine ${name}`);
     return { session, [Symbol.asyncDispose]: close };

@@ -114,7 +114,7 @@ export function createLocalBackend({ engines, languages, policy, slots }: LocalP
       const [info] = applyPolicy([await engine.probe()], policy);
       if (info?.available === true && info.allowed) return info.engine;
     }
-    return chooseEngine(await infos(), wanted);
+    return chooseEngine(await infos(), wanted, policy.engine);
   };
   return {
     where: "this machine",

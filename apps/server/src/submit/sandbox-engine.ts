@@ -12,7 +12,13 @@ export function engineForSandbox(request: SandboxRequest, rules: Pick<Rules, "ca
   const able = engines.map((engine) =>
     engine.sessions === true
       ? engine
-      : { ...engine, available: false, isDefault: false, reason: "it has no sandboxes that stay" },
+      : {
+          ...engine,
+          available: false,
+          isDefault: false,
+          // What does not work at all keeps its own reason, and the way out of that.
+          ...(engine.available ? { reason: "it has no sandboxes that stay", fix: null } : {}),
+        },
   );
   const standard = engines.find(({ isDefault }) => isDefault);
   const isolation =

@@ -10,6 +10,9 @@ import { planRun } from "./plan.ts";
 import type { RunPlan } from "./plan.ts";
 import { createSlots } from "./slots.ts";
 
+/** Network, files and sandboxes that stay are said of each engine. */
+const WHICH_CAN = "use one that can: `crucible engines --json` says which";
+
 /** What every engine is made from. */
 export interface EngineOptions {
   readonly languages: readonly InstalledLanguage[];
@@ -126,9 +129,9 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       if (closed) throw new EngineUnavailableError(name, "the engine has been closed", null);
       const plan = planRun(spec, options.languages, options.bounds, options.network?.allow);
       if (plan.network.length > 0 && core.hasNetwork !== true)
-        throw new EngineUnavailableError(name, "it cannot give a run a network", "use the engine bubblewrap");
+        throw new EngineUnavailableError(name, `engine ${name} cannot give a run a network`, WHICH_CAN);
       if (plan.artifacts !== null && core.hasArtifacts !== true)
-        throw new EngineUnavailableError(name, "it cannot give back files of a run", "use the engine bubblewrap");
+        throw new EngineUnavailableError(name, `engine ${name} cannot give back files of a run`, WHICH_CAN);
       const host = await ready();
       const ending = new AbortController();
       const signal =
@@ -144,7 +147,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
     openSession: async (spec) => {
       if (closed) throw new EngineUnavailableError(name, "the engine has been closed", null);
       if (core.openSession === undefined)
-        throw new EngineUnavailableError(name, "it has no sandboxes that stay", "use the engine bubblewrap");
+        throw new EngineUnavailableError(name, `engine ${name} has no sandboxes that stay`, WHICH_CAN);
       return core.openSession(await ready(), spec);
     },
     close: async () => {

@@ -1,8 +1,5 @@
 import type { ExecResult } from "@crucible/contract";
-import { createClient } from "@crucible/contract";
 import { SessionError } from "@crucible/sandbox";
-import { addressOf } from "../../backend/open.ts";
-import { findKey } from "../../backend/keys.ts";
 import { openLocalSession } from "../../backend/local-session.ts";
 import { decodeText, encodeBytes } from "../../encode.ts";
 import type { Io } from "../../io.ts";
@@ -10,6 +7,7 @@ import { interruptible, readStdin, write } from "../../io.ts";
 import { CliProblem, RefusedProblem } from "../../problem.ts";
 import { exitCodeOf } from "../../run/exit-code.ts";
 import { isolationOf, specOf } from "./options.ts";
+import { onServer } from "./remote.ts";
 import type { SandboxOptions } from "./options.ts";
 
 /** The options of `crucible exec`. */
@@ -36,27 +34,21 @@ export async function execCommand(io: Io, argv: readonly string[], options: Exec
   const stdin = options.stdin === false ? Buffer.alloc(0) : await readStdin(io);
   using interrupt = interruptible(io);
   const json = options.json === true;
-  if (options.sandbox !== undefined) {
+  const id = options.sandbox;
+  if (id !== undefined) {
     if (options.limit.length + options.allowHost.length > 0 || isolationOf(options) !== undefined)
       throw new CliProblem("an open sandbox has its limits, network and engine already", "leave these options out");
-    const named = options.url ?? io.env["CRUCIBLE_URL"];
-    if (named === undefined || named === "")
-      throw new CliProblem("a sandbox with an id belongs to a server", "name it with --url or CRUCIBLE_URL");
-    const url = addressOf(named);
-    const client = createClient({ baseUrl: url, apiKey: await findKey(url, options.keyFile, io) });
     const { text, encoding } = encodeBytes(stdin);
-    const result = await client.execInSandbox(
-      options.sandbox,
-      {
-        argv: [...argv],
-        stdin: text,
-        stdinEncoding: encoding,
-        env: specOf(options).env ?? {},
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
-      },
-      { signal: interrupt.signal },
-    );
+    const request = {
+      argv: [...argv],
+      stdin: text,
+      stdinEncoding: encoding,
+      env: specOf(options).env ?? {},
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+    };
+    const { signal } = interrupt;
+    const result = await onServer(io, options, (client) => client.execInSandbox(id, request, { signal }));
     if (!json) {
       await write(io.stdout, decodeText(result.stdout, result.stdoutEncoding));
       await write(io.stderr, decodeText(result.stderr, result.stderrEncoding));

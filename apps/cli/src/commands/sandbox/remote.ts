@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { createClient } from "@crucible/contract";
+import { ClientError, createClient } from "@crucible/contract";
 import type { Client, Sandbox } from "@crucible/contract";
 import { findKey } from "../../backend/keys.ts";
 import { addressOf } from "../../backend/open.ts";
+import { explain } from "../../backend/remote.ts";
 import type { Io } from "../../io.ts";
 import { write } from "../../io.ts";
 import { CliProblem } from "../../problem.ts";
@@ -17,12 +18,22 @@ export interface RemoteOptions {
   readonly json?: boolean;
 }
 
-async function connect(io: Io, { url, keyFile }: RemoteOptions): Promise<Client> {
+/** Asks the server; what it refuses comes with its next step. */
+export async function onServer<T>(
+  io: Io,
+  { url, keyFile }: RemoteOptions,
+  ask: (client: Client) => Promise<T>,
+): Promise<T> {
   const named = url ?? io.env["CRUCIBLE_URL"];
   if (named === undefined || named === "")
     throw new CliProblem("sandboxes that stay live on a server", "name it with --url or CRUCIBLE_URL");
   const baseUrl = addressOf(named);
-  return createClient({ baseUrl, apiKey: await findKey(baseUrl, keyFile, io) });
+  const client = createClient({ baseUrl, apiKey: await findKey(baseUrl, keyFile, io) });
+  try {
+    return await ask(client);
+  } catch (error) {
+    throw error instanceof ClientError ? explain(error, baseUrl) : error;
+  }
 }
 
 async function show(io: Io, sandboxes: readonly Sandbox[], json: boolean | undefined): Promise<void> {
@@ -41,28 +52,28 @@ export async function createCommand(
   io: Io,
   options: RemoteOptions & SandboxOptions & { readonly idle?: number; readonly lifetime?: number },
 ): Promise<number> {
-  const client = await connect(io, options);
   const { env = {}, limits = {}, network } = specOf(options);
   const isolation = isolationOf(options);
-  const sandbox = await client.createSandbox({
+  const request = {
     env,
     limits,
     ...(network === undefined ? {} : { network: { allow: [...network.allow] } }),
     ...(isolation === undefined ? {} : { isolation }),
     ...(options.idle === undefined ? {} : { idleTimeoutMs: options.idle }),
     ...(options.lifetime === undefined ? {} : { lifetimeMs: options.lifetime }),
-  });
+  };
+  const sandbox = await onServer(io, options, (client) => client.createSandbox(request));
   await write(io.stdout, options.json === true ? `${JSON.stringify(sandbox)}\n` : `${sandbox.id}\n`);
   return 0;
 }
 
 export async function listCommand(io: Io, options: RemoteOptions): Promise<number> {
-  await show(io, await (await connect(io, options)).listSandboxes(), options.json);
+  await show(io, await onServer(io, options, (client) => client.listSandboxes()), options.json);
   return 0;
 }
 
 export async function closeCommand(io: Io, id: string, options: RemoteOptions): Promise<number> {
-  await show(io, [await (await connect(io, options)).deleteSandbox(id)], options.json);
+  await show(io, [await onServer(io, options, (client) => client.deleteSandbox(id))], options.json);
   return 0;
 }
 
@@ -73,7 +84,8 @@ export async function putCommand(
   path: string,
   options: RemoteOptions,
 ): Promise<number> {
-  await (await connect(io, options)).writeSandboxFile(id, path, await readFile(file));
+  const content = await readFile(file);
+  await onServer(io, options, (client) => client.writeSandboxFile(id, path, content));
   return 0;
 }
 
@@ -84,7 +96,7 @@ export async function getCommand(
   file: string | undefined,
   options: RemoteOptions,
 ): Promise<number> {
-  const bytes = await (await connect(io, options)).readSandboxFile(id, path);
+  const bytes = await onServer(io, options, (client) => client.readSandboxFile(id, path));
   if (file === undefined) await write(io.stdout, bytes);
   // A name that is taken is somebody's file: not ours to write over.
   else await writeFile(file, bytes, { flag: "wx" });
