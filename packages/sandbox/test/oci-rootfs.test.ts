@@ -82,6 +82,10 @@ describe.each([
       status: "sandbox_failed",
       reason: expect.stringContaining("the root file system has no /usr/bin/python3"),
     });
+    await expect(engine.openSession?.({})).rejects.toMatchObject({
+      code: "engine_unavailable",
+      message: expect.stringContaining("the root file system has no /usr/bin/python3"),
+    });
   });
 });
 
