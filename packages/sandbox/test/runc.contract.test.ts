@@ -22,8 +22,8 @@ engineContract({
   name: "runc, Python from a pool",
   create: createWith(8),
   promises: {
-    groups: ["outcomes", "io", "resources", "processes", "secrets", "tenancy", "cleanup"],
-    because: "what is around the program is held above, and is the same with the pool",
+    groups: ["io", "processes", "secrets", "tenancy", "cleanup"],
+    because: "what is around the program, and its limits, are held above, and are the same with the pool",
     except: { ...QUIET_SIGNALS, ...BESIDE_A_POOL },
   },
 });
