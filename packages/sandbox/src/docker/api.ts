@@ -2,6 +2,8 @@ import Docker from "dockerode";
 import type { ContainerCreateOptions, DockerOptions } from "dockerode";
 import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
+import { boundsOf } from "./bounds.ts";
+import type { ContainerBounds } from "./bounds.ts";
 import { addressOf } from "./settings.ts";
 
 /** What a daemon says of itself. */
@@ -25,13 +27,6 @@ export interface ContainerState {
 export interface ContainerUsage {
   readonly cpuMs: number | null;
   readonly memoryBytes: number | null;
-}
-
-/** New bounds of a running container. */
-export interface ContainerBounds {
-  readonly memoryBytes: number;
-  readonly pids: number;
-  readonly cpus: number;
 }
 
 /**
@@ -89,14 +84,6 @@ interface InfoReply {
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota?: boolean;
 }
-
-/** Bounds as the API has them: swap counts with memory, so that there is none. */
-export const boundsOf = ({ memoryBytes, pids, cpus }: ContainerBounds) => ({
-  Memory: memoryBytes,
-  MemorySwap: memoryBytes,
-  PidsLimit: pids,
-  NanoCpus: Math.round(cpus * 1e9),
-});
 
 /** An answer that has begun and never ends is not seen by the library: the signal holds for it too. */
 function within<T>(signal: AbortSignal, call: Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 import type { ContainerCreateOptions } from "dockerode";
 import { BASE_ENV, INSIDE } from "../bubblewrap/layout.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
-import { boundsOf } from "./api.ts";
-import type { ContainerBounds } from "./api.ts";
+import { boundsOf } from "./bounds.ts";
+import type { ContainerBounds } from "./bounds.ts";
 
 /** Labels of every container of ours: who made it, on which host and in which of that host's lives. */
 export const LABELS = { instance: "crucible.instance", host: "crucible.host", boot: "crucible.boot" } as const;

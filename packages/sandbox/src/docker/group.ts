@@ -1,5 +1,6 @@
 import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
-import type { ContainerBounds, DockerApi } from "./api.ts";
+import type { DockerApi } from "./api.ts";
+import type { ContainerBounds } from "./bounds.ts";
 
 /** Between two looks at what a container uses; one look takes the daemon some milliseconds. */
 const POLL_MS = 250;

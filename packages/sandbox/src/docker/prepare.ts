@@ -8,7 +8,6 @@ import { seccompArch } from "../seccomp/compile.ts";
 import { ociSeccomp } from "../seccomp/oci.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
 import type { IsolationLevel } from "../types.ts";
-import { openDockerApi } from "./api.ts";
 import type { DaemonInfo, DockerApi } from "./api.ts";
 import { LABELS } from "./container.ts";
 import { detectInImages } from "./images.ts";
@@ -75,6 +74,8 @@ export async function makeReady(settings: DockerSettings | undefined): Promise<R
       "no Docker daemon is named",
       "set CRUCIBLE_DOCKER_HOST and CRUCIBLE_DOCKER_IMAGES",
     );
+  // Only where Docker is used: the library takes 20 MB, which every process that starts sandboxes would copy with each.
+  const { openDockerApi } = await import("./api.ts");
   const api = openDockerApi(settings.host);
   const runtime = settings.runtime ?? "runc";
   const level = levelOf(runtime);
