@@ -27,3 +27,11 @@ export class EngineUnavailableError extends Error {
     this.fix = fix;
   }
 }
+
+/** The engine works, and has as many open sessions as it can have. Closing one makes room. */
+export class TooManySessionsError extends EngineUnavailableError {
+  constructor(engine: string, open: number) {
+    super(engine, `${open} sandboxes are open, which is all there can be`, "close one");
+    this.name = "TooManySessionsError";
+  }
+}

@@ -1,5 +1,11 @@
 import { ApiError, type ErrorCode } from "@crucible/contract";
-import { EngineUnavailableError, SessionError, SpecError, type SessionFault } from "@crucible/sandbox";
+import {
+  EngineUnavailableError,
+  SessionError,
+  SpecError,
+  TooManySessionsError,
+  type SessionFault,
+} from "@crucible/sandbox";
 
 const CODES: Readonly<Record<SessionFault, ErrorCode>> = {
   timeout: "sandbox_timeout",
@@ -26,7 +32,7 @@ export function toApiError(error: unknown): ApiError {
     return new ApiError(code, error.message, { field: error.field, cause: error });
   }
   if (error instanceof EngineUnavailableError) {
-    const code = /sandboxes are open/.test(error.message) ? "too_many_sandboxes" : "engine_unavailable";
+    const code = error instanceof TooManySessionsError ? "too_many_sandboxes" : "engine_unavailable";
     return new ApiError(code, error.fix === null ? error.message : `${error.message}; to change it: ${error.fix}`, {
       cause: error,
     });

@@ -1,6 +1,6 @@
 import { readMessage } from "../bubblewrap/start.ts";
 import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
-import { EngineUnavailableError } from "../errors.ts";
+import { EngineUnavailableError, TooManySessionsError } from "../errors.ts";
 import type { ScriptOptions } from "../launcher/script.ts";
 import { DEFAULT_LIMITS, resolveLimits } from "../limits.ts";
 import { checkNetwork } from "../network/hosts.ts";
@@ -159,7 +159,7 @@ export function createSessionOpener<Host extends SessionHost>(
   const openNext = async (host: Host, spec: SessionSpec): Promise<Session> => {
     if (isClosed) throw new EngineUnavailableError(core.name, "the engine has been closed", null);
     if (core.most === 0 || slots.busy >= core.most) {
-      throw new EngineUnavailableError(core.name, `${slots.busy} sandboxes are open, which is all there can be`, null);
+      throw new TooManySessionsError(core.name, slots.busy);
     }
     const slot = await slots.take();
     let isGiven = false;
