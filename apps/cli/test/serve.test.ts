@@ -158,3 +158,12 @@ describe("does not start, and says why and what to do, when", () => {
     expect(stderr.trimEnd().split("\n")).toHaveLength(2);
   });
 });
+
+test("a server that ends for want of an engine has not said that it started", async () => {
+  const other = await mkdtemp(join(tmpdir(), "crucible-serve-other-"));
+  const env = { CRUCIBLE_LOG_LEVEL: "info", CRUCIBLE_MIN_ISOLATION: "microvm" };
+  const { code, stdout, stderr } = await crucible(["serve", "--data-dir", other, "--port", "0"], { env });
+  await rm(other, { recursive: true });
+  expect(code).toBe(2);
+  expect(stdout + stderr).not.toContain('"msg":"started"');
+});

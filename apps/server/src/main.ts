@@ -22,11 +22,33 @@ export interface RunningServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts the roles of the configuration. */
-export async function startServer(config: Config, overrides: Overrides = {}): Promise<RunningServer> {
+/** There is a worker, and no engine that may run anything: `engines` says why of each. */
+export class NoEngineError extends Error {
+  readonly code = "no_engine";
+  readonly engines: RunningServer["engines"];
+  constructor(engines: RunningServer["engines"]) {
+    super("no engine on this host can run programs");
+    this.name = "NoEngineError";
+    this.engines = engines;
+  }
+}
+
+export interface StartOptions extends Overrides {
+  /** Do not start, and listen nowhere, where the worker role has no engine to offer. Default: start, and refuse runs. */
+  readonly needsEngine?: boolean;
+}
+
+/**
+ * Starts the roles of the configuration.
+ * @throws NoEngineError, and what `composeServer` throws.
+ */
+export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   await using undo = new AsyncDisposableStack();
-  const composed = undo.use(await composeServer(config, overrides));
+  const composed = undo.use(await composeServer(config, options));
   const { submit, reader, keys, bus, queue, metrics, log, catalog, worker, gateway, bootstrapKey } = composed;
+  const { engines } = await catalog().catch(() => ({ engines: [] }));
+  const standard = engines.find((engine) => engine.isDefault);
+  if (options.needsEngine === true && worker !== null && standard === undefined) throw new NoEngineError(engines);
   await worker?.start();
   let url: string | null = null;
   const api = config.roles.includes("api");
@@ -51,8 +73,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     undo.defer(() => app.close());
     url = await app.listen({ host: config.host, port: config.port });
   }
-  const { engines } = await catalog().catch(() => ({ engines: [] }));
-  const standard = engines.find((engine) => engine.isDefault);
   log.info({ url, roles: config.roles, engine: standard?.engine ?? null, dataDir: config.dataDir }, "started");
 
   const resources = undo.move();

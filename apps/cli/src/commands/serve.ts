@@ -43,8 +43,7 @@ export async function serveCommand(io: Io, options: ServeOptions): Promise<numbe
   try {
     const config = loadConfig(serverEnv(io, options));
     const stopped = untilStopSignal();
-    await using server = await startServer(config);
-    if (config.roles.includes("worker") && server.engine === null) throw noEngine(server.engines);
+    await using server = await startServer(config, { needsEngine: true });
     const { url, bootstrapKey: key } = server;
     const started: Started = {
       url,
@@ -82,10 +81,15 @@ export function startedText({ url, loginUrl, engine, isolation, dataDir }: Start
 
 function noEngine(
   engines: readonly { engine: string; reason: string | null; fix: string | null; isolation: string }[],
+  cause: ErrorOptions,
 ) {
   const first = engines.find(({ isolation }) => isolation !== "none") ?? engines[0];
   const reason = first?.reason === null || first === undefined ? "" : `: ${first.reason}`;
-  return new CliProblem(`no engine on this host can run programs${reason}`, first?.fix ?? "see `crucible doctor`");
+  return new CliProblem(
+    `no engine on this host can run programs${reason}`,
+    first?.fix ?? "see `crucible doctor`",
+    cause,
+  );
 }
 
 /** The server's own start errors, in two lines. */
@@ -118,6 +122,8 @@ function explain(error: unknown): unknown {
       const [what = error.message] = error.message.split("; ");
       return new CliProblem(what, "start it, or correct DATABASE_URL", cause);
     }
+    case "no_engine":
+      return noEngine((error as Error & { engines: Parameters<typeof noEngine>[0] }).engines, cause);
     case "selfcheck_failed":
       return new CliProblem(
         error.message,
