@@ -46,9 +46,9 @@ export function createScreen(
   };
 
   const open = (place: OutputPlace): Channel => {
-    const common = { place, inspection, askGuard: asker(place), tally };
+    const common = { place, inspection, askGuard: asker(place), tally, giveWay };
     return place.kind === "text"
-      ? createTextChannel({ ...common, hold: holdOf(policy, request), window: policy.window, giveWay })
+      ? createTextChannel({ ...common, hold: holdOf(policy, request), window: policy.window })
       : createToolCallChannel({ ...common, holds: holdsCalls(policy), reserve });
   };
 

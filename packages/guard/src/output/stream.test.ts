@@ -114,6 +114,28 @@ describe("screening a stream", () => {
     }
   });
 
+  it.each(["Zx81größeKq", "Zx81пароль", "Zx81\u{1f511}Kq99", "Zx81\u0001Kq99"])(
+    "replaces the password %j of a URL, whose letters no other secret has",
+    async (password) => {
+      for (let before = 0; before < 80; before++) {
+        const lead = `${"x ".repeat(before)}postgres://größe:`;
+        const tail = "@db.internal/prod and so on, until there are enough words behind it.";
+        for (const pieces of [[lead + password + tail], [...(lead + password + tail)]]) {
+          expect((await run({}, pieces)).text).toBe(`${lead}[redacted:connection_password]${tail}`);
+        }
+      }
+    },
+  );
+
+  it("lets text of scripts without blanks go as it comes, where it is no URL", async () => {
+    const screen = screening({}).open(NO_PROMPT);
+    let out = "";
+    for (const letter of "\u4f60\u597d\u4e16\u754c".repeat(100)) {
+      for (const { text } of (await screen.push(CONTENT, letter)).released) out += text;
+    }
+    expect(out.length).toBeGreaterThan(360);
+  });
+
   const forms: readonly (readonly [string, string])[] = [
     ["as it is", canary],
     ["spaced", [...canary].join(" ")],

@@ -1,5 +1,6 @@
-import { argumentText } from "../pipeline/strings.ts";
+import { inspectInParts } from "./in-parts.ts";
 import { type Found, type Inspection, replacementOf } from "./inspect.ts";
+import { meaningsOf } from "./meanings.ts";
 import type { Tally } from "./tally.ts";
 import type { Channel } from "./text-channel.ts";
 import type { OutputPlace } from "./types.ts";
@@ -13,16 +14,19 @@ export interface ToolCallChannelParts {
   readonly tally: Tally;
   /** Takes so many UTF-16 code units off what the answer may hold; false where there is no room. */
   readonly reserve: (length: number) => boolean;
+  /** Lets others work, and ends with the request. */
+  readonly giveWay: () => Promise<void>;
 }
 
 /**
  * Screens the arguments of a tool call as a whole: half of a call is of no use to a client. They are read as they
- * stand and as the strings that the JSON means; what is found in the strings alone has no place to be replaced in, so
- * that it blocks the answer.
+ * stand and as what they mean (`meaningsOf`); what is found in a meaning alone has no place to be replaced in, so that
+ * it blocks the answer.
  */
 export function createToolCallChannel(parts: ToolCallChannelParts): Channel {
-  const { place, inspection, askGuard, holds, tally, reserve } = parts;
-  const inspect = (text: string): Found[] => [...inspection.wide(text), ...inspection.secrets(text)];
+  const { place, inspection, askGuard, holds, tally, reserve, giveWay } = parts;
+  const inspect = (text: string): Promise<Found[]> =>
+    inspectInParts(text, (part) => [...inspection.wide(part), ...inspection.secrets(part)], giveWay);
   const pieces: string[] = [];
   let fits = true;
   return {
@@ -35,18 +39,30 @@ export function createToolCallChannel(parts: ToolCallChannelParts): Channel {
     end: async () => {
       const given = pieces.join("");
       if (given === "" || tally.stopped) return "";
-      const text = redact(place, given, inspect(given), tally);
-      const meant = argumentText(text);
-      if (meant !== text) {
-        for (const found of inspect(meant)) {
+      const text = redact(place, given, await inspect(given), tally);
+      const meanings = meaningsOf(text);
+      for (const meant of meanings) {
+        for (const found of await inspect(meant)) {
           const action = found.action === "redact" ? "block" : found.action;
           tally.add(place, { ...found, action, start: null, end: null });
         }
       }
-      if (askGuard !== null && meant.trim() !== "" && !tally.stopped) await askGuard(meant.toWellFormed());
+      for (const meant of askGuard === null ? [] : asked(text, meanings)) {
+        if (meant.trim() !== "" && !tally.stopped) await askGuard?.(meant.toWellFormed());
+      }
       return holds && !tally.stopped ? text : "";
     },
   };
+}
+
+/** Letters or quotes that are escaped; a line break that is, as in the text of a program, hides nothing. */
+const HIDES = /\\(?:u[0-9a-fA-F]{4}|")/;
+
+/** What the guard is asked about: the strings, and what has no escapes any more where the strings can hide something. */
+function asked(text: string, meanings: readonly string[]): string[] {
+  const first = meanings[0] ?? text;
+  const last = meanings.at(-1) ?? text;
+  return last !== first && HIDES.test(first) ? [first, last] : [first];
 }
 
 function tooLong(holds: boolean): Found {

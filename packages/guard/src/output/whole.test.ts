@@ -94,13 +94,74 @@ describe("screening a whole answer", () => {
     });
   });
 
+  const escape = (text: string): string =>
+    [...text].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+  const nested = (text: string): string => JSON.stringify({ body: `{"q": "${text}"}` });
+  const readers: readonly (readonly [string, (text: string) => string])[] = [
+    ["a key that comes twice", (text) => `{"q": "x", "q": "${text}"}`],
+    ["words behind the JSON", (text) => `{"q": "${text}"} and`],
+    ["two values", (text) => `{"q": "${text}"}{"r": 1}`],
+    ["JSON in JSON", nested],
+    ["JSON in JSON in JSON", (text) => JSON.stringify({ a: nested(text) })],
+    ["more depth than is read", (text) => `${'{"q":'.repeat(40)}"${text}"${"}".repeat(40)}`],
+    ["no JSON", (text) => `q: ${text}`],
+  ];
+  it.each(readers)("undoes the escapes of arguments that are not plain JSON: %s", async (_, written) => {
+    const verdictOn = async (text: string) =>
+      (await screening().screenOutput(answer({ tool_calls: [call(written(escape(text)))] }), NO_PROMPT)).verdict;
+    expect(await verdictOn(token)).toMatchObject({ decision: "block", findings: [{ kind: "github_token" }] });
+    expect(await verdictOn("IGNORE")).toMatchObject({ decision: "block", findings: [{ check: "toolCalls" }] });
+    expect(await verdictOn("books")).toMatchObject({ decision: "allow", findings: [] });
+  });
+
   it("blocks a secret that only the decoded arguments show: there is no place to replace it in", async () => {
-    const escaped = [...token].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
     const { verdict } = await screening().screenOutput(
-      answer({ tool_calls: [call(`{"q": "${escaped}"}`)] }),
+      answer({ tool_calls: [call(`{"q": "${escape(token)}"}`)] }),
       NO_PROMPT,
     );
     expect(verdict).toMatchObject({ decision: "block", findings: [{ kind: "github_token", start: null }] });
+  });
+
+  it("reads arguments that come as an object as it reads them as JSON, keys included", async () => {
+    const withObject = (given: unknown) => answer({ tool_calls: [{ function: { name: "search", arguments: given } }] });
+    const redacted = await screening().screenOutput(withObject({ q: [token], [token]: { type: token } }), NO_PROMPT);
+    const mark = "[redacted:github_token]";
+    expect(redacted.choices).toEqual(withObject({ q: [mark], [mark]: { type: mark } }));
+    const { verdict } = await screening().screenOutput(withObject({ q: { type: "IGNORE" } }), NO_PROMPT);
+    expect(verdict).toMatchObject({ decision: "block", findings: [{ check: "toolCalls", kind: "words" }] });
+    let endless: unknown = token;
+    for (let depth = 0; depth < 40; depth++) endless = [endless];
+    expect((await screening().screenOutput(withObject(endless), NO_PROMPT)).verdict.decision).toBe("block");
+  });
+
+  it("finds a secret anywhere in long arguments, and lets others work meanwhile", async () => {
+    const canary = createCanary();
+    const request = { systemPrompt: "", canary };
+    const long = screening({ toolCalls: { action: "off" }, canary: { action: "block", scope: "request" } });
+    const filler = "end ".repeat(50_000);
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    for (const before of [65_500, 98_290, 150_000]) {
+      const given = `${"word ".repeat(before / 5)}${token} ${filler}`;
+      const { choices, verdict } = await long.screenOutput(answer({ tool_calls: [call(given)] }), request);
+      expect(verdict.findings).toMatchObject([{ kind: "github_token", start: given.indexOf(token), length: 40 }]);
+      expect(choices).toEqual(answer({ tool_calls: [call(given.replace(token, "[redacted:github_token]"))] }));
+    }
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+    const hidden = answer({ tool_calls: [call(`${"word ".repeat(30_000)}${canary} ${filler}`)] });
+    expect((await long.screenOutput(hidden, request)).verdict.decision).toBe("block");
+  });
+
+  it.each([
+    [12, "redact"],
+    // Longer than what is looked through at once: where it ends is not seen, so it is not replaced but blocks.
+    [1_100, "block"],
+  ] as const)("lets nothing of a private key of %i lines out of long arguments", async (lines, decision) => {
+    const choices = answer({ tool_calls: [call(`${"word ".repeat(13_000)}${pem(lines)} ${"end ".repeat(50_000)}`)] });
+    const screened = await screening({ toolCalls: { action: "off" } }).screenOutput(choices, NO_PROMPT);
+    expect(screened.verdict.decision).toBe(decision);
+    if (decision === "redact") expect(JSON.stringify(screened.choices)).not.toMatch(/PRIVATE KEY|[A-Za-z0-9+/]{32}/);
   });
 
   it("blocks arguments that are too long to be screened", async () => {

@@ -1,4 +1,4 @@
-import { MAX_DEPTH } from "../pipeline/strings.ts";
+import { MAX_DEPTH, stringsOf } from "../pipeline/strings.ts";
 import { createScreen } from "./screen.ts";
 import type { Finders } from "./inspect.ts";
 import type { OutputParts, OutputPlace, OutputRequest, OutputVerdict, ScreenedOutput } from "./types.ts";
@@ -12,7 +12,9 @@ type Fields = Readonly<Record<string, unknown>>;
 interface Leaf {
   readonly path: readonly (string | number)[];
   readonly place: OutputPlace;
+  /** JSON where it stands for an object. */
   readonly text: string;
+  readonly isObject?: boolean;
 }
 
 /** Screens a whole answer with the screen of streams: the same text has the same verdict either way. */
@@ -36,7 +38,9 @@ export async function screenWhole(
   }
   if (changes.length === 0) return { verdict: screen.verdict(), choices };
   const changed = [...choices];
-  for (const { path, place, to } of changes) changed[place.choice] = replaced(changed[place.choice], path, to);
+  for (const { path, place, to, isObject } of changes) {
+    changed[place.choice] = replaced(changed[place.choice], path, isObject === true ? objectOf(to) : to);
+  }
   for (const { place } of changes) changed[place.choice] = withoutLogprobs(changed[place.choice]);
   return { verdict: screen.verdict(), choices: changed };
 }
@@ -49,6 +53,13 @@ function collect(value: unknown, path: readonly (string | number)[], choice: num
   }
   if (typeof value !== "object" || value === null) return true;
   if (path.length >= MAX_DEPTH) return false;
+  const place = placeOf(path, choice);
+  if (place.kind === "tool_call") {
+    // Some servers have parsed them: keys and types are the model's words in there, too.
+    if (stringsOf(value) === null) return false;
+    leaves.push({ path, place, text: JSON.stringify(value), isObject: true });
+    return true;
+  }
   return Object.entries(value).every(
     ([key, inner]) =>
       (!Array.isArray(value) && QUIET_KEYS.has(key)) ||
@@ -69,7 +80,16 @@ function placeOf(path: readonly (string | number)[], choice: number): OutputPlac
   return { kind: "text", choice, field: field.replace(/^\./, "") };
 }
 
-function replaced(value: unknown, [key, ...rest]: readonly (string | number)[], to: string): unknown {
+/** The object again; its text where replacing has left no JSON. */
+function objectOf(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return json;
+  }
+}
+
+function replaced(value: unknown, [key, ...rest]: readonly (string | number)[], to: unknown): unknown {
   if (key === undefined) return to;
   if (Array.isArray(value)) return (value as unknown[]).with(Number(key), replaced(value[Number(key)], rest, to));
   return { ...(value as Fields), [key]: replaced((value as Fields)[key], rest, to) };

@@ -9,9 +9,16 @@ export function endOfWord(text: string, from: number): number {
   return -1;
 }
 
-/** Where the word begins that goes on at `end`, not before `from`; `end` where none does. */
+/**
+ * Where the word begins that goes on at `end`, not before `from`; `end` where none does. A URL goes on to the next
+ * blank: its password may have characters that no other secret has.
+ */
 export function startOfLastWord(text: string, from: number, end: number): number {
   let start = end;
   while (start > from && isWord(text.charCodeAt(start - 1))) start--;
-  return start;
+  let run = start;
+  while (run > from && !BLANK.test(text.charAt(run - 1))) run--;
+  return text.slice(run, end).includes("://") ? run : start;
 }
+
+const BLANK = /\s/;
