@@ -284,9 +284,12 @@ os.read(ready, 1)
   });
 });
 
-describe("runc", () => {
+describe.each([
+  { name: "runc", create: createRuncEngine },
+  { name: "gVisor", create: createGvisorEngine },
+])("$name", ({ create }) => {
   test("gives back files, follows no link, and ends who outlives the program", async () => {
-    await using container = createRuncEngine({ ...common, pool: 1 });
+    await using container = create({ ...common, pool: 1 });
     const outcome = await container.run({
       language: "python",
       artifacts: true,
@@ -299,6 +302,8 @@ open('out/x', 'wb').write(b'\\xff')
 os.symlink('/etc/passwd', 'out/link')
 os.mkfifo('out/pipe')
 os.mkdir('out/z')
+open('out/z/hidden', 'w').close()
+os.chmod('out/z/hidden', 0)
 with open('out/hole', 'wb') as file: file.truncate(60 << 20)
 ready, say = os.pipe()
 if os.fork() == 0:
@@ -315,8 +320,12 @@ raise SystemExit(3)
       ],
     });
     expect(outcome).toMatchObject({ status: "exited", exitCode: 3 });
+    expect(outcome.violations.map(({ kind }) => kind)).toContain("processes_left");
     expect(outcome.artifacts).toMatchObject({
-      files: [{ path: "x", content: Buffer.from([0xff]) }],
+      files: [
+        { path: "x", content: Buffer.from([0xff]) },
+        { path: "z/hidden", content: Buffer.alloc(0) },
+      ],
       leftOut: [
         { path: "hole", reason: "over 8388608 bytes" },
         { path: "link", reason: "a symbolic link" },
@@ -324,20 +333,34 @@ raise SystemExit(3)
       ],
       incomplete: null,
     });
+    // Its streams, its pipe, and the listing itself: neither the control socket nor what the files come through.
     expect(text(outcome)).toBe("['0', '1', '2', '3', '4', '5']\n");
     expect(await container.probe()).toMatchObject({ available: true, artifacts: true });
   });
 
-  test("gives back files of a compiled program", async () => {
-    await using container = createRuncEngine({ ...common, pool: 1 });
-    const source = '#include <stdio.h>\nint main(void) { fputs("c", fopen("out/x", "w")); }';
-    const files = [{ path: "main.c", content: Buffer.from(source) }];
+  test("gives back files of a compiled program, and none of one that was ended at a limit", async () => {
+    await using container = create(common);
+    const source = '#include <stdio.h>\nint main(void) { fputs("c", fopen("out/x", "w")); for (;;); }';
+    const files = [{ path: "main.c", content: Buffer.from(source.replace(" for (;;);", "")) }];
     expect(filesOf(await container.run({ language: "c", files, artifacts: true }))).toEqual({ x: "c" });
+    const endless = [{ path: "main.c", content: Buffer.from(source) }];
+    const limits = { wallTimeMs: 300 };
+    const outcome = await container.run({ language: "c", files: endless, artifacts: true, limits });
+    expect(outcome).toMatchObject({ status: "timed_out", artifacts: { files: [] } });
+    expect(outcome.artifacts?.incomplete).toMatch(/did not end by itself/);
   });
 });
 
-test("gVisor refuses: it has no descriptor left for them", async () => {
-  await using gvisor = createGvisorEngine({ ...common, pool: 0 });
-  const files = [{ path: "main.sh", content: Buffer.from("true") }];
-  await expect(gvisor.run({ language: "bash", files, artifacts: true })).rejects.toThrow("cannot give back files");
+test("gVisor gives back what fits when out is flooded, and says what is missing", async () => {
+  await using gvisor = createGvisorEngine(common);
+  const code = "for i in range(3_000): open(f'out/{i}', 'w')";
+  const outcome = await gvisor.run({
+    language: "python",
+    files: [{ path: "main.py", content: Buffer.from(code) }],
+    artifacts: true,
+    limits: { wallTimeMs: 60_000, cpuTimeMs: 60_000 },
+  });
+  expect(outcome).toMatchObject({ status: "exited", exitCode: 0 });
+  expect(outcome.artifacts?.files).toHaveLength(64);
+  expect(outcome.artifacts?.incomplete).toMatch(/more were left out|not all of out was read/);
 });

@@ -6,10 +6,10 @@ import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createCrunEngine, createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
 import { EngineUnavailableError } from "../src/errors.ts";
-import { bash, code, python, runReport, runToEnd, text } from "../src/testing/programs.ts";
+import { bash, c, code, python, runReport, runToEnd, text } from "../src/testing/programs.ts";
 
 const options = {
-  languages: await detectLanguages(["python", "bash"]),
+  languages: await detectLanguages(["python", "bash", "c"]),
   bounds: { min: MIN_LIMITS, max: MAX_LIMITS },
   slots: 1,
 };
@@ -51,6 +51,18 @@ describe.each(RUNTIMES)("$name", ({ create, path, fix }) => {
     const first = await engine.probe();
     expect(first).toMatchObject({ available: true, reason: null });
     expect(await engine.probe()).toBe(first);
+  });
+
+  it("goes on with the program as soon as the compiler has ended", async () => {
+    await using engine = create(options);
+    await engine.probe();
+    const startedAt = performance.now();
+    const outcome = await engine.run(c('#include <stdio.h>\n#warning said\nint main(void) { puts("ran"); }'));
+    const tookMs = performance.now() - startedAt;
+    expect(text(outcome.stdout)).toBe("ran\n");
+    expect(text(outcome.compile?.stderr ?? new Uint8Array())).toContain("said");
+    // Whoever waits for streams that stay open waits 2 s for them.
+    expect(tookMs - outcome.setupMs - outcome.wallMs - (outcome.compile?.wallMs ?? 0)).toBeLessThan(1_800);
   });
 
   it("lets a program reach neither the memory of its launcher nor the socket to it", async () => {

@@ -1,5 +1,6 @@
 import type { Limits } from "../types.ts";
 import { ARCHIVE_FD, collectLines } from "./collect.ts";
+import type { CollectWay } from "./collect.ts";
 import { LEFT } from "./status.ts";
 
 /** Descriptors that the launcher finds open. 0-2 belong to the program. */
@@ -43,8 +44,10 @@ export interface ScriptOptions {
   readonly seesOnlyInside?: boolean;
   /** Shell code that each step runs just before its program; must end the shell where it fails. */
   readonly enterStep?: (limits: Pick<Limits, "pids">) => string;
-  /** Written to both streams of the compile step at its end, where they are also those of the program. */
+  /** Written to both streams of the compile step at its end, where others hold them open beyond it. */
   readonly compileEndMark?: string;
+  /** How files are given back; default: on a descriptor of their own, by the launcher itself. */
+  readonly collectWay?: CollectWay;
 }
 
 export interface LauncherPlan {
@@ -102,7 +105,7 @@ export function launcherScript(plan: LauncherPlan, options: ScriptOptions): stri
 function reportLines(
   writableDirs: readonly string[],
   fileSizeBytes: number,
-  { limitData, seesOnlyInside }: Pick<ScriptOptions, "limitData" | "seesOnlyInside">,
+  { limitData, seesOnlyInside, collectWay }: Pick<ScriptOptions, "limitData" | "seesOnlyInside" | "collectWay">,
   collectFrom?: string,
 ): string[] {
   const where = writableDirs.map(quote).join(" ");
@@ -114,7 +117,7 @@ function reportLines(
   if (collectFrom !== undefined) {
     // What it ends must be the program's alone.
     if (seesOnlyInside !== true) throw new Error("a launcher that is not the first process cannot collect");
-    return [report, ...collectLines(collectFrom, lastLook)];
+    return [report, ...collectLines(collectFrom, lastLook, collectWay)];
   }
   return [`${report}; [ $c = 0 ] && exit 0`, `read -r go <&3; [ "$go" = check ] || exit 0`, lastLook];
 }

@@ -62,17 +62,18 @@ function parse(lines: string[]): LauncherMessage | null {
 /**
  * Calls `onMessage` for each message and `onEnd` once, when the descriptor closes; `flooded` when the
  * program wrote more to it than the launcher ever would.
+ * @returns ends the reading: what comes from then on is for another reader, and `onEnd` comes all the same.
  */
 export function readStatus(
   stream: Readable,
   onMessage: (message: LauncherMessage) => void,
   onEnd: (flooded: boolean) => void,
-): void {
+): () => void {
   let rest = "";
   let received = 0;
   let lines: string[] = [];
   let flooded = false;
-  stream.on("data", (chunk: Buffer) => {
+  const onData = (chunk: Buffer): void => {
     received += chunk.length;
     if (received > STATUS_LIMIT_BYTES) {
       flooded = true;
@@ -88,8 +89,13 @@ export function readStatus(
       lines = [];
       onMessage(message);
     }
-  });
+  };
+  stream.on("data", onData);
   // A child that ends early has its streams closed by Node, before anybody listens: there is no second `close`.
   if (stream.closed) onEnd(false);
   else stream.once("close", () => onEnd(flooded));
+  return () => {
+    stream.off("data", onData);
+    stream.pause();
+  };
 }

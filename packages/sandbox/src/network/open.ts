@@ -28,6 +28,8 @@ export const PROXY_ENV: Readonly<Record<string, string>> = {
   HTTPS_PROXY: ADDRESS,
   no_proxy: "localhost,127.0.0.1,::1",
   NO_PROXY: "localhost,127.0.0.1,::1",
+  // Node from 24 on reads the others only where this says so (nodejs.org/api/cli.html).
+  NODE_USE_ENV_PROXY: "1",
 };
 
 /**

@@ -85,12 +85,13 @@ const READ_ONLY_PATHS = [
 
 /**
  * What gVisor's launcher may do inside, to gVisor's kernel and to nothing else: mount the group that counts
- * processes, unpack files for the program's user, become that user. The program has none of it.
+ * processes, unpack files for the program's user, become that user, end what it has left. The program has none of it.
  */
 const LAUNCHER_CAPABILITIES = [
   "CAP_CHOWN",
   "CAP_DAC_OVERRIDE",
   "CAP_FOWNER",
+  "CAP_KILL",
   "CAP_SETGID",
   "CAP_SETPCAP",
   "CAP_SETUID",

@@ -7,6 +7,8 @@ import type { StartFailure } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
+import { openNetwork, withNetwork } from "../network/open.ts";
+import type { Proxy } from "../network/proxy.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
@@ -60,7 +62,7 @@ function containerOptions(
       ...(plan.artifacts === null ? {} : { collectFrom: INSIDE.cwd }),
       writableDirs: hasOwnKernel ? [INSIDE.box, "/tmp", "/dev/shm"] : [INSIDE.box],
     },
-    hasOwnKernel ? { ...host.script, compileEndMark } : host.script,
+    { ...host.script, compileEndMark },
   );
   const archive = boxArchive(plan);
   const launcher = [...(hasOwnKernel ? [ownKernelScript()] : []), unpackScript(archive.length), script].join("\n");
@@ -176,14 +178,26 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       // gVisor keeps the program's memory in one file, which counts as one of the tmpfs.
       givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan) + DECOY_BYTES,
     };
+    let proxy: Proxy | null = null;
     try {
+      if (plan.network.length > 0) {
+        try {
+          proxy = await openNetwork(lease.innerPid, plan.network, options.network ?? { allow: [] }, signal);
+        } catch (error) {
+          return signal?.aborted === true
+            ? notRun(setup, "cancelled", "cancelled before it started")
+            : notRun(setup, "sandbox_failed", `no network for the run: ${(error as Error).message}`);
+        }
+      }
       // gVisor's programs have no route out that the host's kernel would count.
       using routes = runtime.hasOwnKernel ? null : watchRoutes(lease.innerPid);
       const supervised = await supervise(sandbox, steps, runOptions);
       const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
       const said = isBroken ? await messageOf(supervised.run?.stderr, sandbox.stderr) : "";
-      return withSeen(outcomeOf(setup, supervised, said), routes?.seen() ?? []);
+      const outcome = withSeen(outcomeOf(setup, supervised, said), routes?.seen() ?? []);
+      return proxy === null ? outcome : withNetwork(outcome, proxy.log());
     } finally {
+      proxy?.close();
       await lease.release();
     }
   };
@@ -196,8 +210,9 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     },
     probe: (host) => probeOci(host, options.bounds),
     runIn,
-    // gVisor passes on three descriptors, and the launcher needs them all.
-    hasArtifacts: !runtime.hasOwnKernel,
+    // gVisor runs without a network stack: there is no loopback in it that a proxy could listen on.
+    hasNetwork: !runtime.hasOwnKernel,
+    hasArtifacts: true,
     openSession: (host, spec) => sessions.open(host, spec),
     close: async () => {
       await Promise.all([pool?.close(), sessions.close()]);

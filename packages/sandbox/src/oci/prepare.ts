@@ -20,7 +20,7 @@ import type { SeccompPolicy } from "../seccomp/types.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
 import { findOciTool } from "./runtimes.ts";
 import type { OciRuntime, OciTool } from "./runtimes.ts";
-import { enterOwnKernelStep } from "./script.ts";
+import { enterOwnKernelStep, OWN_KERNEL_COLLECT } from "./script.ts";
 import { openWorkplace, prepareSystem } from "./system.ts";
 import type { System } from "./system.ts";
 
@@ -151,7 +151,7 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
       spareProcesses: runtime.hasOwnKernel ? null : rlimited,
       seesOnlyInside: true,
       limitData: !cgroups.belts.memory,
-      ...(runtime.hasOwnKernel ? { enterStep: enterOwnKernelStep } : {}),
+      ...(runtime.hasOwnKernel ? { enterStep: enterOwnKernelStep, collectWay: OWN_KERNEL_COLLECT } : {}),
     },
     nodePath: reachableNode(true),
     resources: stack.move(),

@@ -41,7 +41,7 @@ type PreparedLimits = Pick<Limits, "diskBytes" | "pids" | "fileSizeBytes">;
 export function preparedKey(plan: RunPlan): string | null {
   const { diskBytes, pids, fileSizeBytes } = plan.limits;
   const isPlain = plan.language.name === LANGUAGE && Object.keys(plan.env).length === 0;
-  if (!isPlain || plan.artifacts !== null || givenBytes(plan) > diskBytes / 256) return null;
+  if (!isPlain || plan.artifacts !== null || plan.network.length > 0 || givenBytes(plan) > diskBytes / 256) return null;
   return JSON.stringify({ diskBytes, pids, fileSizeBytes } satisfies PreparedLimits);
 }
 

@@ -4,6 +4,8 @@ import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
 import type { Decoy } from "../behaviour/decoy.ts";
 import { parentDirs } from "../bubblewrap/args.ts";
 import { INSIDE, INSIDE_UID } from "../bubblewrap/layout.ts";
+import type { CollectWay } from "../launcher/collect.ts";
+import { LAUNCHER_FDS } from "../launcher/script.ts";
 import { writeTar } from "../tar/write.ts";
 import type { TarMember } from "../tar/write.ts";
 import { makesArtifactsDir } from "../run/plan.ts";
@@ -67,6 +69,9 @@ export const BECOME_USER = [
   ...[`--reuid=${INSIDE_UID}`, `--regid=${INSIDE_UID}`, "--clear-groups"],
   ...["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"],
 ];
+
+/** gVisor's launcher is root inside, and has no descriptor but the three that gVisor passes on. */
+export const OWN_KERNEL_COLLECT: CollectWay = { fd: LAUNCHER_FDS.control, asUser: BECOME_USER };
 
 /** Ends the launcher, and with it everything inside, when the runtime that started it is gone. */
 export const DIE_WITH_RUNTIME = ["/usr/bin/setpriv", "--pdeathsig", "KILL"];

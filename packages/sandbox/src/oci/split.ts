@@ -9,8 +9,8 @@ export interface SplitStream {
 }
 
 /**
- * For sandboxes that have too few descriptors to give the compile step streams of its own. A compiler that writes the
- * mark itself only moves its own output to where the program's is.
+ * For output that does not end with the compile step: because its stream is the program's too, or because the runtime
+ * holds it open. A compiler that writes the mark itself only moves its own output to where the program's is.
  */
 export function splitAt(source: Readable, mark: Uint8Array): SplitStream {
   const before = new PassThrough();

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { readMessage } from "../bubblewrap/start.ts";
 import type { StartFailure } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
@@ -25,9 +25,9 @@ export interface ContainerOptions {
   /** Sent to the launcher, which unpacks it and says `ready`. */
   readonly archive: Uint8Array;
   readonly compiles: boolean;
-  /** The launcher gives back files; default: false. Not for a runtime with its own kernel. */
+  /** The launcher gives back files; default: false. */
   readonly collects?: boolean;
-  /** For a runtime with its own kernel: where the compile step's output ends. */
+  /** Where the compile step's output ends. */
   readonly compileEndMark: string;
   /** The launcher becomes something that speaks otherwise on the control socket; default: false. */
   readonly becomesAgent?: boolean;
@@ -117,7 +117,9 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   const [stdout, stderr] = opened as [Pipe, Pipe];
   const compileFds: ChildFd[] = options.compiles && !runtime.hasOwnKernel ? ["pipe", "pipe"] : [];
   const fds: ChildFd[] = ["null", stdout.childFd, stderr.childFd, "pipe", ...compileFds];
-  if (options.collects === true) {
+  // A runtime with its own kernel has no descriptor to spare: there the control socket ends as the archive.
+  const hasArchiveFd = options.collects === true && !runtime.hasOwnKernel;
+  if (hasArchiveFd) {
     while (fds.length < ARCHIVE_FD) fds.push("null");
     fds.push("pipe");
   }
@@ -148,7 +150,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   };
   const close = async (): Promise<void> => {
     for (const pipe of opened) pipe.ours.destroy();
-    if (options.collects === true && child.pid !== undefined) child.stream(ARCHIVE_FD).destroy();
+    if (hasArchiveFd && child.pid !== undefined) child.stream(ARCHIVE_FD).destroy();
     await removeContainer(host, bundle);
   };
   const fail = async (reason: string): Promise<StartFailure> => {
@@ -162,6 +164,11 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   };
   if (child.pid === undefined) return await fail(`${program} cannot be started`);
 
+  // They do not end with the compile step: the runtime itself holds its copies. The launcher's mark ends them.
+  const compileStreams = (): Readable[] =>
+    runtime.hasOwnKernel
+      ? opened.map(({ ours }) => ours)
+      : [LAUNCHER_FDS.compileStdout, LAUNCHER_FDS.compileStderr].map((fd) => child.stream(fd));
   const control = child.stream(LAUNCHER_FDS.control);
   control.write(options.archive);
   const said = await firstLine(control, options.signal);
@@ -175,17 +182,14 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
   } catch (error) {
     return await fail(`cannot put the sandbox into its control group: ${(error as Error).message}`);
   }
-  const split =
-    runtime.hasOwnKernel && options.compiles
-      ? [stdout, stderr].map(({ ours }) => splitAt(ours, Buffer.from(options.compileEndMark)))
-      : null;
-  const compileOutput = !options.compiles
-    ? null
-    : {
-        stdout: split?.[0]?.before ?? child.stream(LAUNCHER_FDS.compileStdout),
-        stderr: split?.[1]?.before ?? child.stream(LAUNCHER_FDS.compileStderr),
-      };
-  if (runtime.hasOwnKernel && options.becomesAgent !== true) {
+  const split = options.compiles
+    ? compileStreams().map((one) => splitAt(one, Buffer.from(options.compileEndMark)))
+    : [];
+  const [splitOut, splitErr] = split;
+  const compileOutput =
+    splitOut === undefined || splitErr === undefined ? null : { stdout: splitOut.before, stderr: splitErr.before };
+  const [programOut, programErr] = runtime.hasOwnKernel && options.compiles ? split.map(({ after }) => after) : [];
+  if (runtime.hasOwnKernel && options.becomesAgent !== true && options.collects !== true) {
     // In order, gVisor takes as long to end as to start; and nothing of it is needed once the program has ended well.
     control.on("data", (chunk: Buffer) => {
       if (!/(^|\n)ran 0\n/.test(chunk.toString("latin1"))) return;
@@ -201,10 +205,10 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
     innerPid,
     sandbox: {
       control,
-      stdout: split?.[0]?.after ?? stdout.ours,
-      stderr: split?.[1]?.after ?? stderr.ours,
+      stdout: programOut ?? stdout.ours,
+      stderr: programErr ?? stderr.ours,
       compileOutput,
-      ...(options.collects === true ? { archive: child.stream(ARCHIVE_FD) } : {}),
+      ...(options.collects === true ? { archive: hasArchiveFd ? child.stream(ARCHIVE_FD) : control } : {}),
       group,
       ownProcesses: options.ownProcesses,
       kill,

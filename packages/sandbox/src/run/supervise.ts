@@ -21,7 +21,7 @@ export interface RunningSandbox {
   readonly stderr: Readable;
   /** Null without a compile step. */
   readonly compileOutput: { readonly stdout: Readable; readonly stderr: Readable } | null;
-  /** The archive of what a run gives back; absent where nothing is. */
+  /** The archive of what a run gives back; absent where nothing is. May be `control`, which is nothing else then. */
   readonly archive?: Readable;
   readonly group: RunGroup | null;
   /** Processes of the sandbox's own that are in the group, and none of the program's affair. */
@@ -202,6 +202,7 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
     } catch {
       // Then it has to do with what the program had.
     }
+    if (archive.from === sandbox.control) stopReading();
     collecting = readArtifacts(archive.from, archive.limits).finally(sandbox.kill);
     sandbox.control.write("collect\n");
   };
@@ -228,8 +229,9 @@ export async function supervise(sandbox: RunningSandbox, plan: StepPlan, options
   };
   let ending: NodeJS.Timeout | undefined;
   let statusFlooded = false;
+  let stopReading = (): void => undefined;
   const statusClosed = new Promise<void>((resolve) => {
-    readStatus(sandbox.control, onMessage, (flooded) => {
+    stopReading = readStatus(sandbox.control, onMessage, (flooded) => {
       statusFlooded = flooded;
       if (flooded) sandbox.kill();
       resolve();
