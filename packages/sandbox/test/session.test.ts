@@ -2,21 +2,38 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createBubblewrapEngine } from "../src/bubblewrap/engine.ts";
+import { createDockerEngine } from "../src/docker/engine.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { CONTAINER_PREFIX } from "../src/oci/container.ts";
 import { createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
 import { GVISOR_SESSION_EXCEPTIONS } from "../src/oci/promises.ts";
 import { readTar } from "../src/tar/read.ts";
-import type { ExecResult, ExecSpec, Session } from "../src/session/types.ts";
+import type { ExecResult, ExecSpec, Session, SessionSpec } from "../src/session/types.ts";
 import { createSubprocessEngine } from "../src/subprocess/engine.ts";
 import type { Engine } from "../src/types.ts";
+import { IMAGE, missingForDocker, startDockerd } from "./fixtures/docker/daemon.ts";
+import type { Daemon } from "./fixtures/docker/daemon.ts";
+
+const noDocker = missingForDocker();
+if (noDocker !== null && process.env["CI"] === "true") throw new Error(noDocker);
+let daemon: Daemon | undefined;
+beforeAll(async () => {
+  if (noDocker === null) daemon = await startDockerd();
+});
+afterAll(() => daemon?.[Symbol.asyncDispose]());
 
 const common = { languages: [], bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 1 };
 const NOTHING: Readonly<Record<string, string>> = {};
+const createDocker = (options: Parameters<typeof createBubblewrapEngine>[0]): Engine =>
+  createDockerEngine({
+    ...options,
+    docker: daemon === undefined ? undefined : { host: daemon.host, images: { "*": IMAGE } },
+  });
 const ENGINES = [
   { name: "bubblewrap", create: createBubblewrapEngine, seesHostKernel: true, exceptions: NOTHING },
   { name: "runc", create: createRuncEngine, seesHostKernel: true, exceptions: NOTHING },
   { name: "gvisor", create: createGvisorEngine, seesHostKernel: false, exceptions: GVISOR_SESSION_EXCEPTIONS },
+  { name: "docker", create: createDocker, seesHostKernel: true, exceptions: NOTHING },
 ] as const;
 
 let engine: Engine;
@@ -60,6 +77,18 @@ describe.each(ENGINES)("on $name", ({ name, create, seesHostKernel, exceptions }
   });
   afterAll(() => engine.close());
 
+  /** One session for tests of requests that change nothing in it. */
+  const oneForAll = (spec: SessionSpec): (() => Session) => {
+    let session: Session | undefined;
+    beforeAll(async () => {
+      if ((await engine.probe()).available) session = await engine.openSession?.(spec);
+    });
+    afterAll(() => session?.close());
+    return () => {
+      if (session === undefined) throw new Error("no session was opened");
+      return session;
+    };
+  };
   /** What there is of this command: on the host, or inside where programs are no processes of the host. */
   const processes = async (session: Session, text: string): Promise<string[]> => {
     if (seesHostKernel) return hostProcesses(text);
@@ -172,6 +201,10 @@ describe.each(ENGINES)("on $name", ({ name, create, seesHostKernel, exceptions }
           .match(/Permission denied|cannot open/g)?.length,
       ).toBeGreaterThanOrEqual(4);
     });
+  });
+
+  describe("a request to run", () => {
+    const session = oneForAll({});
 
     test.each<[string, ExecSpec, string]>([
       ["a program that is not there", { argv: ["no-such-program"] }, "not_found"],
@@ -183,9 +216,8 @@ describe.each(ENGINES)("on $name", ({ name, create, seesHostKernel, exceptions }
       ["a time-out over the limit", { argv: ["true"], timeoutMs: 1e9 }, "failed"],
       ["a variable without a name", { argv: ["true"], env: { "A=B": "c" } }, "failed"],
     ])("%s is a typed error", async (_what, spec, code) => {
-      const session = await start({});
-      await expect(session.exec(spec)).rejects.toMatchObject({ name: "SessionError", code });
-      expect(session.running).toBe(0);
+      await expect(session().exec(spec)).rejects.toMatchObject({ name: "SessionError", code });
+      expect(session().running).toBe(0);
     });
   });
 
@@ -211,6 +243,22 @@ describe.each(ENGINES)("on $name", ({ name, create, seesHostKernel, exceptions }
       expect(out(await sh(session, "cat real"))).toBe("x");
     });
 
+    test("travel as an archive from one session into another", async () => {
+      const one = await start({});
+      await one.writeFile("d/f", bytes("carried"), 0o700);
+      const archive = await one.pack(".", 1_000_000);
+      const names: string[] = [];
+      for await (const entry of readTar(Readable.from([archive]))) names.push(entry.path);
+      expect(names).toContain("d/f");
+      const two = await start({});
+      await two.unpack("/box/build", archive);
+      expect(Buffer.from(await two.readFile("/box/build/d/f", 100)).toString()).toBe("carried");
+    });
+  });
+
+  describe("a request for files", () => {
+    const session = oneForAll({ limits: { diskBytes: 1_000_000 } });
+
     test.each([
       ["a directory", (session: Session) => session.readFile("/box", 10), "is_a_directory"],
       ["a file that is not there", (session: Session) => session.readFile("none", 10), "not_found"],
@@ -235,21 +283,8 @@ describe.each(ENGINES)("on $name", ({ name, create, seesHostKernel, exceptions }
       ["an archive that is too large", (session: Session) => session.pack("/usr/bin", 1_000), "output_limit"],
       ["what is no archive", (session: Session) => session.unpack(".", bytes("no tar")), "bad_archive"],
     ] as const)("%s is a typed error", async (_what, use, code) => {
-      const session = await start({ limits: { diskBytes: 1_000_000 } });
-      await expect(use(session)).rejects.toMatchObject({ name: "SessionError", code });
-      expect(out(await sh(session, "echo alive"))).toBe("alive\n");
-    });
-
-    test("travel as an archive from one session into another", async () => {
-      const one = await start({});
-      await one.writeFile("d/f", bytes("carried"), 0o700);
-      const archive = await one.pack(".", 1_000_000);
-      const names: string[] = [];
-      for await (const entry of readTar(Readable.from([archive]))) names.push(entry.path);
-      expect(names).toContain("d/f");
-      const two = await start({});
-      await two.unpack("/box/build", archive);
-      expect(Buffer.from(await two.readFile("/box/build/d/f", 100)).toString()).toBe("carried");
+      await expect(use(session())).rejects.toMatchObject({ name: "SessionError", code });
+      expect(out(await sh(session(), "echo alive"))).toBe("alive\n");
     });
   });
 
@@ -266,13 +301,53 @@ describe.each(ENGINES)("on $name", ({ name, create, seesHostKernel, exceptions }
       });
       await prompted.promise;
       terminal.resize({ rows: 33, columns: 111 });
-      terminal.write(bytes("tty; stty size; sh -c 'echo st\"\"arted; exec sleep 1000'\n"));
+      await terminal.write(bytes("tty; stty size; sh -c 'echo st\"\"arted; exec sleep 1000'\n"));
       await started.promise;
-      terminal.write(bytes("\x03"));
-      terminal.write(bytes("exit 9\n"));
+      await terminal.write(bytes("\x03"));
+      await terminal.write(bytes("exit 9\n"));
       expect(await terminal.ended).toMatchObject({ status: "exited", exitCode: 9 });
       expect(seen).toMatch(/\/dev\/pts\/\d+\r\n33 111/);
       expect(seen).toContain("^C");
+    });
+
+    test("whose output nobody takes waits, and takes no input without end; others go on", async () => {
+      const session = await start({});
+      let seen = 0;
+      const flooded = Promise.withResolvers<void>();
+      const size = { rows: 24, columns: 80 };
+      const terminal = await session.openTerminal({ argv: ["sh", "-c", "stty -echo; yes"] }, size, (part) => {
+        seen += part.length;
+        if (seen > 512 * 1024) flooded.resolve();
+      });
+      await flooded.promise;
+      // It has stopped once the agent has answered others twice over and nothing more has come.
+      for (let before = 0; before < seen;) {
+        before = seen;
+        expect((await session.exec({ argv: ["sleep", "0.2"] })).status).toBe("exited");
+      }
+      expect(seen).toBeLessThan(4 * 1024 * 1024);
+      const lines = bytes("x\n".repeat(32 * 1024));
+      const stuck: Promise<void>[] = [];
+      const refused = Promise.withResolvers<unknown>();
+      for (let n = 0; n < 4; n += 1)
+        stuck.push(terminal.write(lines).catch((error: unknown) => refused.resolve(error)));
+      expect(await refused.promise).toMatchObject({ code: "input_full" });
+      terminal.kill();
+      expect(await terminal.ended).toMatchObject({ status: "cancelled" });
+      await Promise.all(stuck);
+    });
+
+    test("goes on when its output is taken: all of it comes", async () => {
+      const session = await start({});
+      let seen = 0;
+      const size = { rows: 24, columns: 80 };
+      const program = "import sys; sys.stdout.write('x' * 3_000_000)";
+      const terminal = await session.openTerminal({ argv: ["python3", "-c", program] }, size, (part) => {
+        seen += part.length;
+        setImmediate(() => terminal.taken(part.length));
+      });
+      expect(await terminal.ended).toMatchObject({ status: "exited", exitCode: 0 });
+      expect(seen).toBe(3_000_000);
     });
   });
 

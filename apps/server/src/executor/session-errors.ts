@@ -16,6 +16,7 @@ const CODES: Readonly<Record<SessionFault, ErrorCode>> = {
   not_a_file: "not_a_file",
   not_text: "invalid_request",
   output_limit: "output_limit",
+  input_full: "input_full",
   disk_full: "disk_full",
   too_many_open: "disk_full",
   bad_archive: "bad_archive",

@@ -27,7 +27,10 @@ export interface ExecutionChunk {
 }
 
 /** The part of a session that crosses a process border. Its methods throw `ApiError`. */
-export type HostedSession = Omit<Session, "openTerminal" | "running">;
+export interface HostedSession extends Omit<Session, "running"> {
+  /** Whether it ended with the process that had it. */
+  readonly isLost?: () => boolean;
+}
 
 /**
  * Runs jobs on an engine. In-process today, remote later: everything that crosses is data.

@@ -31,6 +31,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   410: "Gone",
   413: "Body too large",
   415: "Not JSON",
+  421: "Another process has it",
   429: "Queue full",
   500: "Fault of this server",
   502: "Fault of the model's server",

@@ -2,10 +2,13 @@
 
 It holds no secret, and all that it says is taken as hostile: a program that got the better of it has won nothing
 but its own sandbox. Talks in frames on descriptor 3: type (1 byte), channel (4), length (4), that many bytes. A channel
-is one request of the host; its number is never used twice.
+is one request of the host; its number is never used twice. Where descriptor 3 is a pipe, and so one-way, the argument is
+the descriptor for what this process says.
 
   host    START json | INPUT bytes | INPUT_END | KILL | RESIZE json | WRITE json | READ json | LIST json
+          HOLD | GO_ON (a program's output is not, or again, read)
   agent   READY | STARTED | STDOUT bytes | STDERR bytes | EXITED json | DATA bytes | DONE json | FAILED json
+          TAKEN json (so much input a terminal took)
 
 Every program has a supervisor: a fork of this process that adopts what the program leaves behind, so that ending
 the program means ending all that it started, whatever sessions and groups that made for itself. Where the kernel has no
@@ -16,12 +19,15 @@ import ctypes, errno, fcntl, json, os, pty, resource, select, signal, stat, stru
 from collections import deque
 
 CONTROL = 3
+REPLIES = int(sys.argv[1]) if len(sys.argv) > 1 else CONTROL
 HEADER = struct.Struct("!BII")
-START, INPUT, INPUT_END, KILL, RESIZE, WRITE, READ, LIST = range(1, 9)
-READY, STARTED, STDOUT, STDERR, EXITED, DATA, DONE, FAILED = range(33, 41)
+START, INPUT, INPUT_END, KILL, RESIZE, WRITE, READ, LIST, HOLD, GO_ON = range(1, 11)
+READY, STARTED, STDOUT, STDERR, EXITED, DATA, DONE, FAILED, TAKEN = range(33, 42)
 CHUNK = 64 * 1024
 # Above this what is waiting for the host, no more is read from programs and files.
 QUEUE_BYTES = 1024 * 1024
+# What is still read of a program that has ended.
+LAST_BYTES = 4 * 1024 * 1024
 # linux/prctl.h
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 # How long a supervisor has to end its program; then everything but this process is ended.
@@ -197,7 +203,7 @@ class Agent:
         while self.queue:
             head = self.queue[0]
             try:
-                sent = os.write(CONTROL, head)
+                sent = os.write(REPLIES, head)
             except BlockingIOError:
                 break
             self.queued -= sent
@@ -205,7 +211,10 @@ class Agent:
                 self.queue.popleft()
             else:
                 self.queue[0] = head[sent:]
-        self.poll.register(CONTROL, select.POLLIN | (select.POLLOUT if self.queue else 0))
+        writing = select.POLLOUT if self.queue else 0
+        if REPLIES != CONTROL:
+            self.poll.register(REPLIES, writing)
+        self.poll.register(CONTROL, select.POLLIN | (writing if REPLIES == CONTROL else 0))
 
     def receive(self):
         while True:
@@ -241,6 +250,8 @@ class Agent:
                 self.kill(self.programs[channel])
             elif kind == RESIZE and channel in self.programs:
                 self.resize(self.programs[channel], json.loads(payload))
+            elif kind in (HOLD, GO_ON) and channel in self.programs:
+                self.hold(self.programs[channel], kind == HOLD)
             elif kind == WRITE:
                 self.open_write(channel, json.loads(payload))
             elif kind == READ:
@@ -301,7 +312,22 @@ class Agent:
         if self.handlers.pop(handle, None) is not None:
             self.poll.unregister(handle)
 
+    def hold(self, program, held):
+        """A program whose output nobody takes at the moment waits for its pipe, and no other for it."""
+        program.held = held
+        if not held and not self.paused:
+            self.watch_output(program)
+        elif held:
+            self.unwatch_output(program)
+
+    def unwatch_output(self, program):
+        for handle in (program.stdout, program.stderr):
+            if handle is not None:
+                self.unwatch(handle)
+
     def watch_output(self, program):
+        if program.held:
+            return
         for handle, kind in ((program.stdout, STDOUT), (program.stderr, STDERR)):
             if handle is not None:
                 self.watch(handle, lambda handle=handle, kind=kind: self.output(program, handle, kind))
@@ -330,6 +356,7 @@ class Agent:
         """Gives the program its input, as far as it takes it."""
         if program.stdin is None:
             return
+        before = len(program.input)
         try:
             while program.input:
                 taken = os.write(program.stdin, program.input[:CHUNK])
@@ -339,6 +366,8 @@ class Agent:
         except OSError:
             program.input.clear()
             program.input_ended = True
+        if program.terminal and len(program.input) < before:
+            self.send(TAKEN, program.channel, {"bytes": before - len(program.input)})
         self.unwatch(program.stdin)
         if program.input:
             self.watch(program.stdin, lambda: self.feed(program), select.POLLOUT)
@@ -384,10 +413,11 @@ class Agent:
     def close(self, program):
         del self.programs[program.channel]
         for handle, kind in ((program.stdout, STDOUT), (program.stderr, STDERR)):
-            # What it wrote is in the pipe; who else may hold the other end is not waited for.
-            for _ in range(64):
-                if handle is None or not self.output(program, handle, kind):
-                    break
+            # What it wrote is in the pipe, or terminal (gVisor's hold megabytes, and give 4 KiB at a time); who else may
+            # hold the other end is not waited for.
+            most = self.queued + LAST_BYTES
+            while handle is not None and self.queued < most and self.output(program, handle, kind):
+                pass
         for handle in {program.stdin, program.stdout, program.stderr, program.report, program.order, program.master}:
             if handle is not None:
                 self.unwatch(handle)
@@ -518,7 +548,7 @@ class Agent:
 
     def run(self):
         wake_read, wake_write = os.pipe()
-        for handle in (wake_read, wake_write, CONTROL):
+        for handle in (wake_read, wake_write, CONTROL, REPLIES):
             os.set_blocking(handle, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -532,6 +562,9 @@ class Agent:
                 if handle == CONTROL:
                     if events & ~select.POLLOUT:
                         self.receive()
+                elif handle == REPLIES:
+                    if events & ~select.POLLOUT:
+                        os._exit(0)
                 elif handle in self.handlers:
                     self.handlers[handle]()
             if busy:
@@ -553,9 +586,7 @@ class Agent:
         if not self.paused and self.queued > QUEUE_BYTES:
             self.paused = True
             for program in self.programs.values():
-                for handle in (program.stdout, program.stderr):
-                    if handle is not None:
-                        self.unwatch(handle)
+                self.unwatch_output(program)
         elif self.paused and self.queued < QUEUE_BYTES // 2:
             self.paused = False
             for program in self.programs.values():
@@ -569,6 +600,7 @@ class Program:
         self.report, self.order = report, order
         self.master = stdout if terminal else None
         self.kill_deadline = None
+        self.held = False
         self.input = bytearray()
         self.input_ended = False
         self.said = b""

@@ -25,6 +25,8 @@ export interface Program {
   input(bytes: Uint8Array): void;
   endInput(): void;
   resize(size: TerminalSize): void;
+  /** Whether its output is left where it is for now. */
+  hold(isHeld: boolean): void;
   kill(): void;
   /** Rejects with SessionError when it could not be started, or the session ended. */
   readonly ended: Promise<ProgramEnd>;
@@ -32,7 +34,12 @@ export interface Program {
 
 /** The host's end of the socket to a session's process 1. Nothing that comes from there is believed. */
 export interface Agent {
-  start(request: StartRequest, onOutput: (stream: "stdout" | "stderr", bytes: Buffer) => void): Program;
+  /** @param onTaken told how many bytes of input a terminal took. */
+  start(
+    request: StartRequest,
+    onOutput: (stream: "stdout" | "stderr", bytes: Buffer) => void,
+    onTaken?: (bytes: number) => void,
+  ): Program;
   write(path: string, content: Uint8Array, mode: number): Promise<void>;
   read(path: string, maxBytes: number): Promise<Buffer>;
   list(path: string): Promise<{ entries: DirectoryEntry[]; truncated: boolean }>;
@@ -129,7 +136,7 @@ export function connectAgent(socket: Duplex, onBroken: (reason: string) => void)
   };
 
   const agent: Agent = {
-    start: (start, onOutput) => {
+    start: (start, onOutput, onTaken) => {
       const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<ProgramEnd>();
       const channel = open({
         subject: start.argv[0] ?? "",
@@ -137,6 +144,7 @@ export function connectAgent(socket: Duplex, onBroken: (reason: string) => void)
         onFrame: (frame) => {
           if (frame.kind === FROM_AGENT.stdout) onOutput("stdout", frame.payload);
           else if (frame.kind === FROM_AGENT.stderr) onOutput("stderr", frame.payload);
+          else if (frame.kind === FROM_AGENT.taken) onTaken?.(count(parse(frame.payload)["bytes"]));
           else if (frame.kind === FROM_AGENT.exited) {
             channels.delete(channel);
             const { exitCode, signal } = parse(frame.payload);
@@ -152,6 +160,7 @@ export function connectAgent(socket: Duplex, onBroken: (reason: string) => void)
         input: (bytes) => sendAll(channel, bytes),
         endInput: () => send(TO_AGENT.inputEnd, channel),
         resize: (size) => send(TO_AGENT.resize, channel, size),
+        hold: (isHeld) => send(isHeld ? TO_AGENT.hold : TO_AGENT.goOn, channel),
         kill: () => send(TO_AGENT.kill, channel),
         ended,
       };

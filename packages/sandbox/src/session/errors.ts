@@ -11,6 +11,7 @@ export const SESSION_FAULTS = [
   "not_a_file",
   "not_text",
   "output_limit",
+  "input_full",
   "disk_full",
   "too_many_open",
   "bad_archive",

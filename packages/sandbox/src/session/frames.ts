@@ -1,7 +1,18 @@
 import type { Duplex } from "node:stream";
 
 /** What we say. */
-export const TO_AGENT = { start: 1, input: 2, inputEnd: 3, kill: 4, resize: 5, write: 6, read: 7, list: 8 } as const;
+export const TO_AGENT = {
+  start: 1,
+  input: 2,
+  inputEnd: 3,
+  kill: 4,
+  resize: 5,
+  write: 6,
+  read: 7,
+  list: 8,
+  hold: 9,
+  goOn: 10,
+} as const;
 /** What the agent says. */
 export const FROM_AGENT = {
   ready: 33,
@@ -12,6 +23,7 @@ export const FROM_AGENT = {
   data: 38,
   done: 39,
   failed: 40,
+  taken: 41,
 } as const;
 
 export interface Frame {

@@ -3,6 +3,7 @@ import { createKeptBytes } from "../process/kept-bytes.ts";
 import type { IsolationLevel, Limits, OutputStream } from "../types.ts";
 import type { Agent, Program, ProgramEnd, StartRequest } from "./agent.ts";
 import { SessionError } from "./errors.ts";
+import { createTerminalInput, createTerminalOutput } from "./terminal-flow.ts";
 import type { ExecResult, ExecSpec, ExecStatus, Session } from "./types.ts";
 
 /** A started sandbox with an agent in it, as an engine hands it over. */
@@ -12,6 +13,8 @@ export interface SessionParts {
   readonly limits: Limits;
   readonly agent: Agent;
   readonly group: RunGroup | null;
+  /** Processes that were killed for want of memory so far, for a group that knows only afterwards; default: the group's. */
+  readonly oomKills?: () => Promise<number>;
   /** Of every program. */
   readonly env: Readonly<Record<string, string>>;
   readonly rlimits: StartRequest["rlimits"];
@@ -97,6 +100,7 @@ export function createSession(parts: SessionParts): Session {
     spec: ExecSpec,
     terminal: StartRequest["terminal"],
     onOutput: (stream: OutputStream, bytes: Buffer) => void,
+    onTaken?: (bytes: number) => void,
   ): Program => {
     check(spec, limits.wallTimeMs);
     const cwd = spec.cwd === undefined ? parts.cwd : checkPath(spec.cwd);
@@ -108,14 +112,16 @@ export function createSession(parts: SessionParts): Session {
       ...(terminal === undefined ? {} : { terminal }),
     };
     running += 1;
-    const program = agent.start(request, onOutput);
+    const program = agent.start(request, onOutput, onTaken);
     void program.ended.catch(() => undefined).then(() => (running -= 1));
     return program;
   };
-  const statusOf = (end: ProgramEnd, stopped: ExecStatus | null, oomKillsBefore: number): ExecStatus => {
+  const countOomKills = async (): Promise<number> =>
+    parts.oomKills === undefined ? (group?.usage().oomKills ?? 0) : file(parts.oomKills());
+  const statusOf = async (end: ProgramEnd, stopped: ExecStatus | null, oomKillsBefore: number): Promise<ExecStatus> => {
     if (stopped !== null) return stopped;
     if (end.signal === null) return "exited";
-    return end.signal === "SIGKILL" && (group?.usage().oomKills ?? 0) > oomKillsBefore ? "out_of_memory" : "signaled";
+    return end.signal === "SIGKILL" && (await countOomKills()) > oomKillsBefore ? "out_of_memory" : "signaled";
   };
   const killHard = (program: Program): NodeJS.Timeout => {
     program.kill();
@@ -133,9 +139,9 @@ export function createSession(parts: SessionParts): Session {
     isolation: parts.isolation,
     limits,
     exec: async (spec, { signal, onOutput } = {}) => {
+      const oomKills = await countOomKills();
       if (signal?.aborted === true) throw new SessionError("failed", "cancelled before it started");
       const startedAt = performance.now();
-      const oomKills = group?.usage().oomKills ?? 0;
       let stopped: ExecStatus | null = null;
       let overdue: NodeJS.Timeout | undefined;
       const stop = (status: ExecStatus): void => {
@@ -158,7 +164,7 @@ export function createSession(parts: SessionParts): Session {
       signal?.addEventListener("abort", onAbort, { once: true });
       try {
         const end = await program.ended;
-        const status = statusOf(end, stopped, oomKills);
+        const status = await statusOf(end, stopped, oomKills);
         return {
           status,
           exitCode: status === "exited" ? end.exitCode : null,
@@ -176,16 +182,30 @@ export function createSession(parts: SessionParts): Session {
       }
     },
     openTerminal: async (spec, size, onOutput) => {
-      const oomKills = group?.usage().oomKills ?? 0;
-      const program = begin(spec, size, (_stream, bytes) => onOutput(bytes));
+      const oomKills = await countOomKills();
+      const input = createTerminalInput((bytes) => program.input(bytes));
+      const output = createTerminalOutput({
+        hold: (isHeld) => program.hold(isHeld),
+        onFlood: () => parts.kill("its process 1 goes on writing where it was told to wait"),
+      });
+      const pass = (_stream: OutputStream, bytes: Buffer): void => {
+        if (output.add(bytes.length)) onOutput(bytes);
+      };
+      const program = begin(spec, size, pass, input.taken);
       let overdue: NodeJS.Timeout | undefined;
       let stopped: ExecStatus | null = null;
       const ended = program.ended
-        .then((end) => ({ ...end, status: statusOf(end, stopped, oomKills) }))
-        .finally(() => clearTimeout(overdue));
+        .then(async (end) => ({ ...end, status: await statusOf(end, stopped, oomKills) }))
+        .finally(() => {
+          clearTimeout(overdue);
+          input.over();
+        });
+      // Whoever does not wait for its end leaves no rejection that nobody takes.
+      ended.catch(() => undefined);
       return {
-        write: program.input,
+        write: input.write,
         resize: program.resize,
+        taken: output.taken,
         kill: () => {
           stopped = "cancelled";
           overdue ??= killHard(program);

@@ -7,6 +7,10 @@ export interface SessionSpec {
   /** memory, pids, cpus, disk, file size and open files hold for the whole sandbox; times and output for each program. */
   readonly limits?: Partial<Limits>;
   readonly network?: { readonly allow: readonly string[] };
+  /** For engines with images: the one that is for this language; default: the one for all. */
+  readonly language?: string;
+  /** For engines with images: one of those that the operator has named. Any other engine refuses it. */
+  readonly image?: string;
 }
 
 /** One program to run in a session. */
@@ -47,8 +51,14 @@ export interface ExecOptions {
 
 /** A program on a terminal of its own. */
 export interface Terminal {
-  write(bytes: Uint8Array): void;
+  /**
+   * Resolves when more may be written: once less than 64 KiB wait for the terminal to take them, or it has ended.
+   * @throws SessionError `input_full` where so much waits already, or is too much at once: nothing of it is written.
+   */
+  write(bytes: Uint8Array): Promise<void>;
   resize(size: TerminalSize): void;
+  /** So many bytes of its output have been dealt with. With over 512 KiB that have not, the program waits. */
+  taken(bytes: number): void;
   kill(): void;
   readonly ended: Promise<Pick<ExecResult, "status" | "exitCode" | "signal">>;
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode, Outcome } from "@crucible/contract";
-import type { ExecSpec, OutputStream, SessionSpec } from "@crucible/sandbox";
+import type { ExecSpec, OutputStream, SessionSpec, TerminalSize } from "@crucible/sandbox";
 import type { LocalExecutorSettings } from "../local.ts";
 import type { Catalog, ExecutionChunk, ExecutionJob } from "../types.ts";
 
@@ -16,6 +16,12 @@ export type ToExecutor =
 /** A method of a session, as it crosses to the process that has it. */
 export type SessionOperation =
   | { readonly name: "exec"; readonly spec: ExecSpec }
+  /** Answers with its end; `cancel` ends it. */
+  | { readonly name: "terminal"; readonly spec: ExecSpec; readonly size: TerminalSize }
+  /** `terminal` is the call that opened it. */
+  | { readonly name: "terminalInput"; readonly terminal: number; readonly bytes: Uint8Array }
+  | { readonly name: "terminalResize"; readonly terminal: number; readonly size: TerminalSize }
+  | { readonly name: "terminalTaken"; readonly terminal: number; readonly bytes: number }
   | { readonly name: "writeFile"; readonly path: string; readonly content: Uint8Array }
   | { readonly name: "readFile" | "pack"; readonly path: string; readonly maxBytes: number }
   | { readonly name: "list"; readonly path: string }

@@ -1,5 +1,5 @@
 import { ApiError } from "@crucible/contract";
-import type { ExecOptions, ExecResult, Session, SessionSpec } from "@crucible/sandbox";
+import type { ExecOptions, ExecResult, Session, SessionSpec, Terminal } from "@crucible/sandbox";
 import type { HostedSession } from "../types.ts";
 import type { FromExecutor, SessionOperation, ToExecutor } from "./protocol.ts";
 
@@ -23,7 +23,7 @@ type Facts = Pick<Session, "engine" | "isolation" | "limits">;
 /** @param nextCall numbers that no other call of this process has. */
 export function createSessionClient(nextCall: () => number): SessionClient {
   const waiting = new Map<number, Waiting>();
-  const ends = new Map<number, (reason: string) => void>();
+  const ends = new Map<number, (reason: string, withProcess: boolean) => void>();
   const gone = (): ApiError => new ApiError("sandbox_ended", "the sandbox has ended");
 
   const ask = (
@@ -58,7 +58,12 @@ export function createSessionClient(nextCall: () => number): SessionClient {
   return {
     open: async (send, engine, spec) => {
       let session = 0;
-      const { promise: ended, resolve: end } = Promise.withResolvers<string>();
+      let isLost = false;
+      const { promise: ended, resolve } = Promise.withResolvers<string>();
+      const end = (reason: string, withProcess: boolean): void => {
+        isLost = withProcess;
+        resolve(reason);
+      };
       const facts = (await ask(send, (call) => {
         session = call;
         ends.set(call, end);
@@ -69,15 +74,37 @@ export function createSessionClient(nextCall: () => number): SessionClient {
       })) as Facts;
       const operate = <T>(operation: SessionOperation, options?: ExecOptions): Promise<T> =>
         ask(send, (call) => ({ kind: "session", call, session, operation }), options) as Promise<T>;
+      const tell = (operation: SessionOperation): void => void operate(operation).catch(() => undefined);
       const hosted: HostedSession = {
         ...facts,
         exec: (execSpec, options) => operate<ExecResult>({ name: "exec", spec: execSpec }, options),
+        openTerminal: async (execSpec, size, onOutput) => {
+          const killed = new AbortController();
+          let terminal = 0;
+          const ended = ask(
+            send,
+            (call) => {
+              terminal = call;
+              return { kind: "session", call, session, operation: { name: "terminal", spec: execSpec, size } };
+            },
+            { signal: killed.signal, onOutput: (_stream, bytes) => onOutput(bytes) },
+          ) as Terminal["ended"];
+          ended.catch(() => undefined);
+          return {
+            write: (bytes) => operate({ name: "terminalInput", terminal, bytes }),
+            resize: (to) => tell({ name: "terminalResize", terminal, size: to }),
+            taken: (bytes) => tell({ name: "terminalTaken", terminal, bytes }),
+            kill: () => killed.abort(),
+            ended,
+          };
+        },
         writeFile: (path, content) => operate({ name: "writeFile", path, content }),
         readFile: (path, maxBytes) => operate({ name: "readFile", path, maxBytes }),
         list: (path) => operate({ name: "list", path }),
         pack: (path, maxBytes) => operate({ name: "pack", path, maxBytes }),
         unpack: (path, archive) => operate({ name: "unpack", path, archive }),
         ended,
+        isLost: () => isLost,
         close: () => operate<void>({ name: "close" }),
         [Symbol.asyncDispose]: () => hosted.close(),
       };
@@ -89,7 +116,7 @@ export function createSessionClient(nextCall: () => number): SessionClient {
           waiting.get(message.call)?.onOutput?.(message.stream, message.bytes);
           break;
         case "session_ended":
-          ends.get(message.session)?.(message.reason);
+          ends.get(message.session)?.(message.reason, false);
           ends.delete(message.session);
           break;
         case "answer":
@@ -108,7 +135,7 @@ export function createSessionClient(nextCall: () => number): SessionClient {
     },
     lost: (reason) => {
       for (const one of waiting.values()) one.reject(gone());
-      for (const end of ends.values()) end(reason);
+      for (const end of ends.values()) end(reason, true);
       waiting.clear();
       ends.clear();
     },

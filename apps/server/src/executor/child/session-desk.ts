@@ -1,4 +1,5 @@
 import { SessionError } from "@crucible/sandbox";
+import type { OutputStream, Terminal } from "@crucible/sandbox";
 import type { Log } from "../../log.ts";
 import { createOutputGather } from "../gather-output.ts";
 import { toApiError } from "../session-errors.ts";
@@ -19,32 +20,67 @@ export function createSessionDesk(
 ): SessionDesk {
   const sessions = new Map<number, HostedSession>();
   const running = new Map<number, AbortController>();
+  const terminals = new Map<number, Terminal>();
+
+  /** Output goes out in one piece for all that came at once. */
+  const passOn = (call: number) => {
+    const gather = createOutputGather();
+    let soon: NodeJS.Immediate | undefined;
+    const flush = (): void => {
+      clearImmediate(soon);
+      soon = undefined;
+      for (const { stream, bytes } of gather.take()) say({ kind: "session_output", call, stream, bytes });
+    };
+    const add = (stream: OutputStream, bytes: Uint8Array): void => {
+      gather.add(stream, bytes);
+      soon ??= setImmediate(flush);
+    };
+    return { add, flush };
+  };
+  /** The end of a terminal is the answer to the call that opened it. */
+  const runTerminal = async (
+    call: number,
+    session: HostedSession,
+    { spec, size }: Extract<SessionOperation, { name: "terminal" }>,
+  ): Promise<Awaited<Terminal["ended"]>> => {
+    const { add, flush } = passOn(call);
+    const abort = new AbortController();
+    running.set(call, abort);
+    try {
+      const terminal = await session.openTerminal(spec, size, (bytes) => add("stdout", bytes));
+      terminals.set(call, terminal);
+      abort.signal.addEventListener("abort", () => terminal.kill(), { once: true });
+      if (abort.signal.aborted) terminal.kill();
+      return await terminal.ended;
+    } finally {
+      flush();
+      running.delete(call);
+      terminals.delete(call);
+    }
+  };
 
   const carryOut = async (call: number, session: HostedSession, operation: SessionOperation): Promise<unknown> => {
     switch (operation.name) {
       case "exec": {
         const abort = new AbortController();
         running.set(call, abort);
-        const gather = createOutputGather();
-        let soon: NodeJS.Immediate | undefined;
-        const flush = (): void => {
-          clearImmediate(soon);
-          soon = undefined;
-          for (const { stream, bytes } of gather.take()) say({ kind: "session_output", call, stream, bytes });
-        };
+        const { add, flush } = passOn(call);
         try {
-          return await session.exec(operation.spec, {
-            signal: abort.signal,
-            onOutput: (stream, bytes) => {
-              gather.add(stream, bytes);
-              soon ??= setImmediate(flush);
-            },
-          });
+          return await session.exec(operation.spec, { signal: abort.signal, onOutput: add });
         } finally {
           flush();
           running.delete(call);
         }
       }
+      case "terminal":
+        return runTerminal(call, session, operation);
+      // One that has ended takes everything, as a closed door takes every word.
+      case "terminalInput":
+        return terminals.get(operation.terminal)?.write(operation.bytes);
+      case "terminalResize":
+        return terminals.get(operation.terminal)?.resize(operation.size);
+      case "terminalTaken":
+        return terminals.get(operation.terminal)?.taken(operation.bytes);
       case "writeFile":
         return session.writeFile(operation.path, operation.content);
       case "readFile":
