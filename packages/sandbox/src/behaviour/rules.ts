@@ -18,6 +18,7 @@ export const BEHAVIOUR_RULES = {
   forbidden_system_call: { means: "was ended for a system call of a foreign architecture", weight: 50 },
   canary_read: { means: "opened and read the decoy credential file of its sandbox", weight: 40 },
   denied_network_request: { means: "tried to reach a network that it may not reach", weight: 30 },
+  denied_system_call: { means: "made system calls that are refused and that no ordinary program makes", weight: 30 },
   process_flood: { means: "reached its limit of processes and threads", weight: 30 },
   processes_left: { means: "ended while processes that it had started went on", weight: 15 },
   memory_exhausted: { means: "reached its memory limit", weight: 10 },

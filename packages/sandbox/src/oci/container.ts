@@ -29,7 +29,8 @@ export function writeBundle(host: Ready, plan: Omit<BundlePlan, "cgroupsPath">):
   const id = `${CONTAINER_PREFIX}${host.instance}-${randomBytes(6).toString("hex")}`;
   const dir = join(host.workDir, id);
   mkdirSync(dir, { mode: 0o700 });
-  writeFileSync(join(dir, "config.json"), JSON.stringify(bundleConfig({ ...plan, cgroupsPath: id })));
+  const seccomp = host.deniedCalls?.profileFor(plan.seccomp, id) ?? plan.seccomp;
+  writeFileSync(join(dir, "config.json"), JSON.stringify(bundleConfig({ ...plan, seccomp, cgroupsPath: id })));
   return { id, dir, pidFile: join(dir, "pid") };
 }
 
@@ -63,7 +64,10 @@ export async function containerPid({ pidFile }: Bundle): Promise<number | null> 
  * Removes what a container has left: its bundle, and the runtime's state and groups where the runtime was ended
  * before it could do so itself.
  */
-export async function removeContainer({ tool, workDir, runtime }: Ready, { id, dir }: Bundle): Promise<void> {
+export async function removeContainer(
+  { tool, workDir, runtime, deniedCalls }: Ready,
+  { id, dir }: Bundle,
+): Promise<void> {
   const state = join(workDir, "state");
   const hasLeft = (): string[] => readdirSync(state).filter((name) => name.includes(id));
   // runsc keeps nothing but files; asking it to remove them would take as long as a start.
@@ -71,4 +75,5 @@ export async function removeContainer({ tool, workDir, runtime }: Ready, { id, d
     await runTool(tool.path, [...tool.options, "--root", state, "delete", "--force", id], 10_000);
   for (const name of hasLeft()) rmSync(join(state, name), { recursive: true, force: true });
   rmSync(dir, { recursive: true, force: true });
+  deniedCalls?.forget(id);
 }

@@ -5,6 +5,8 @@ import { INSIDE } from "../bubblewrap/layout.ts";
 import { readMessage } from "../bubblewrap/start.ts";
 import type { StartFailure } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
+import { deniedCallViolations } from "../denied-calls/watched.ts";
+import type { DeniedCallLog } from "../denied-calls/watched.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
 import { openNetwork, withNetwork } from "../network/open.ts";
@@ -104,6 +106,7 @@ interface Lease {
   readonly sandbox: RunningSandbox;
   /** The container's first process, on the host. */
   readonly innerPid: number;
+  deniedCalls(): DeniedCallLog;
   release(): Promise<void>;
 }
 
@@ -118,7 +121,10 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     const made = key === null ? null : pool?.take(key);
     if (made === null || made === undefined) return null;
     const sandbox = await made.load(plan, signal);
-    if (sandbox !== null) return { sandbox, innerPid: made.started.innerPid, release: () => made.destroy() };
+    if (sandbox !== null) {
+      const { innerPid, deniedCalls } = made.started;
+      return { sandbox, innerPid, deniedCalls, release: () => made.destroy() };
+    }
     await made.destroy();
     return null;
   };
@@ -141,14 +147,14 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       await group?.destroy();
       return started;
     }
-    const { sandbox, innerPid } = started;
+    const { sandbox, innerPid, deniedCalls } = started;
     const release = async (): Promise<void> => {
       sandbox.kill();
       await sandbox.ended;
       await started.close();
       await group?.destroy();
     };
-    return { sandbox, innerPid, release };
+    return { sandbox, innerPid, deniedCalls, release };
   };
 
   const runIn = async (
@@ -194,7 +200,10 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       const supervised = await supervise(sandbox, steps, runOptions);
       const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
       const said = isBroken ? await messageOf(supervised.run?.stderr, sandbox.stderr) : "";
-      const outcome = withSeen(outcomeOf(setup, supervised, said), routes?.seen() ?? []);
+      const outcome = withSeen(outcomeOf(setup, supervised, said), [
+        ...(routes?.seen() ?? []),
+        ...deniedCallViolations(lease.deniedCalls()),
+      ]);
       return proxy === null ? outcome : withNetwork(outcome, proxy.log());
     } finally {
       proxy?.close();

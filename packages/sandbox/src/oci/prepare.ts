@@ -6,6 +6,8 @@ import { spareProcesses } from "../bubblewrap/spare-processes.ts";
 import { MAX_SLOTS, slotUid } from "../bubblewrap/uids.ts";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost } from "../cgroup/types.ts";
+import { listenForDeniedCalls } from "../denied-calls/listen.ts";
+import type { DeniedCalls } from "../denied-calls/listen.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import type { ScriptOptions } from "../launcher/script.ts";
 import { createSlotPipes } from "../process/fifo.ts";
@@ -51,6 +53,8 @@ export interface Ready {
   readonly instance: string;
   readonly system: System;
   readonly seccomp: OciSeccomp;
+  /** Sees what programs are refused; null where the runtime has a kernel of its own. */
+  readonly deniedCalls: DeniedCalls | null;
   readonly inherited: readonly number[];
   readonly cgroups: CgroupHost;
   readonly pipes: readonly SlotPipes[];
@@ -121,6 +125,12 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
   const system = await prepareSystem(name, join(dir, "rootfs"), options.rootfs, runtime.hasOwnKernel);
   const workDir = join(dir, "work");
   for (const path of [workDir, join(workDir, "state")]) mkdirSync(path, { mode: 0o700 });
+  const inherited = inheritedDescriptors();
+  const deniedCalls = runtime.hasOwnKernel
+    ? null
+    : stack.use(
+        await listenForDeniedCalls({ runtimePath: found.tool.path, dir: join(dir, "denied-calls"), inherited }),
+      );
   const pipeDir = join(dir, "pipes");
   // Programs get the open ends, never the path.
   mkdirSync(pipeDir, { mode: 0o700 });
@@ -139,7 +149,8 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
     instance: instanceName(),
     system,
     seccomp: runtime.hasOwnKernel ? inOwnKernelNames(ociSeccomp(arch, OWN_KERNEL_POLICY)) : ociSeccomp(arch),
-    inherited: inheritedDescriptors(),
+    deniedCalls,
+    inherited,
     cgroups,
     pipes,
     probePipes: pipes.at(-1) as SlotPipes,

@@ -10,9 +10,13 @@ import { startContainer } from "./start.ts";
 async function trial(host: Ready, bounds: LimitBounds): Promise<string | null> {
   const { hasOwnKernel } = host.runtime;
   const archive = boxArchive({ files: [], stdin: new Uint8Array() });
-  const script = [...(hasOwnKernel ? [ownKernelScript()] : []), unpackScript(archive.length), "read -r go <&3"].join(
-    "\n",
-  );
+  const script = [
+    ...(hasOwnKernel ? [ownKernelScript()] : []),
+    unpackScript(archive.length),
+    "read -r go <&3",
+    // Either is refused.
+    ...(host.deniedCalls?.off === null ? ["unshare -m true; chroot . true"] : []),
+  ].join("\n");
   const bundle = writeBundle(host, {
     rootfs: host.system.rootfs.dir,
     args: [...(hasOwnKernel ? [] : DIE_WITH_RUNTIME), OCI_INSIDE.shell, "-c", script],
@@ -38,8 +42,9 @@ async function trial(host: Ready, bounds: LimitBounds): Promise<string | null> {
   started.sandbox.control.end("go\n");
   started.sandbox.control.resume();
   await started.sandbox.ended;
+  const isBlind = host.deniedCalls?.off === null && started.deniedCalls().numbers.length === 0;
   await started.close();
-  return null;
+  return isBlind ? "it was refused a system call, and nobody was told" : null;
 }
 
 function beltsOf(host: Ready, works: boolean): Belt[] {
@@ -75,6 +80,11 @@ function beltsOf(host: Ready, works: boolean): Belt[] {
     ...shared,
     belt("cgroup-pids", pids, pids ? detail : `${detail}; processes are limited by RLIMIT_NPROC`),
     belt("uid-per-slot", true, "an unused host uid for every run at the same time"),
+    belt(
+      "sees-denied-calls",
+      host.deniedCalls?.off === null,
+      host.deniedCalls?.off ?? "denied system calls that no ordinary program makes",
+    ),
   ];
 }
 
@@ -88,7 +98,12 @@ function fixFor(host: Ready, failure: string): string {
 /** Says what this host gives, by starting a container. */
 export async function probeOci(host: Ready, bounds: LimitBounds): Promise<ProbeReport> {
   const { runtime, tool } = host;
-  const failure = await trial(host, bounds);
+  let failure = await trial(host, bounds);
+  if (failure !== null && host.deniedCalls?.off === null) {
+    // Perhaps that is all that does not work.
+    host.deniedCalls.turnOff(failure);
+    failure = await trial(host, bounds);
+  }
   return {
     engine: runtime.name,
     isolation: runtime.isolation,

@@ -4,6 +4,8 @@ import type { Duplex, Readable } from "node:stream";
 import { readMessage } from "../bubblewrap/start.ts";
 import type { StartFailure } from "../bubblewrap/start.ts";
 import type { RunGroup } from "../cgroup/types.ts";
+import { NO_CALLS } from "../denied-calls/watched.ts";
+import type { DeniedCallLog } from "../denied-calls/watched.ts";
 import { ARCHIVE_FD } from "../launcher/collect.ts";
 import { LAUNCHER_FDS } from "../launcher/script.ts";
 import { descendantsOf, killChildOf } from "../process/family.ts";
@@ -43,6 +45,8 @@ export interface StartedContainer {
   readonly sandbox: RunningSandbox;
   /** False once the runtime has ended, or the launcher can be spoken to no more. */
   readonly isAlive: boolean;
+  /** What the program was refused so far. */
+  deniedCalls(): DeniedCallLog;
   /** Ends what is left, and removes it. To be called when the sandbox has ended, or was killed. */
   close(): Promise<void>;
 }
@@ -81,7 +85,7 @@ export function firstLine(stream: Duplex, signal: AbortSignal | undefined): Prom
 
 /**
  * Puts everything that the runtime started, but not the runtime itself, into the group. Inside there is the launcher
- * and, in a sandbox that is prepared, an interpreter; neither starts anything while it waits.
+ * alone, which starts nothing while it waits: what is started later is in the group from its beginning, memory and all.
  */
 async function enterGroup(runtimePid: number, group: RunGroup): Promise<void> {
   const moved = new Set<number>();
@@ -203,6 +207,7 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
       return !child.hasEnded && !control.destroyed;
     },
     innerPid,
+    deniedCalls: () => host.deniedCalls?.log(bundle.id) ?? NO_CALLS,
     sandbox: {
       control,
       stdout: programOut ?? stdout.ours,
