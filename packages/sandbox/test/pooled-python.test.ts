@@ -5,11 +5,13 @@ import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
 import { descendantsOf } from "../src/process/family.ts";
 import { leftovers, settle, takeSnapshot } from "../src/testing/host/leftovers.ts";
-import type { Engine } from "../src/types.ts";
+import type { Engine, RunOutcome, RunSpec } from "../src/types.ts";
 import { decode, PROGRAMS, specOf, visible, WAS_STARTED_BEFORE } from "./fixtures/python-programs.ts";
 
 const languages = await detectLanguages(["python"]);
 const options = { languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 2 };
+
+const MiB = 1024 * 1024;
 
 /** gVisor is slow where processes are started: one program of each kind is enough there. */
 const GVISOR_PROGRAMS = ["its own module", "modules that nobody imported", "a traceback", "an exit message", "signals"];
@@ -37,14 +39,16 @@ describe.each([
     await afresh.close();
   });
   /** Asks until a prepared sandbox is there: each answer uses one up. */
-  const untilPooled = (code: string): Promise<string> =>
+  const pooledRun = (code: string, limits: RunSpec["limits"] = {}): Promise<RunOutcome> =>
     vi.waitUntil(
       async () => {
-        const said = decode((await pooled.run(specOf(`${WAS_STARTED_BEFORE}\n${code}`))).stdout);
-        return said.startsWith("True\n") && said;
+        const spec = specOf(`${WAS_STARTED_BEFORE}\n${code}`);
+        const outcome = await pooled.run({ ...spec, limits: { ...spec.limits, ...limits } });
+        return decode(outcome.stdout).startsWith("True\n") && outcome;
       },
       { timeout: 30_000, interval: 100 },
     );
+  const untilPooled = async (code: string): Promise<string> => decode((await pooledRun(code)).stdout);
 
   it.each(names)("does as one that was started afresh: %s", async (name) => {
     const code = PROGRAMS[name] ?? "";
@@ -65,6 +69,27 @@ describe.each([
     expect(await pooled.run({ ...specOf(grow), limits })).toMatchObject({ status: "out_of_memory" });
     const loop = await pooled.run({ ...specOf("while True: pass"), limits: { ...specOf("").limits, cpuTimeMs: 300 } });
     expect(loop).toMatchObject({ status: "cpu_exceeded" });
+  });
+
+  it("counts the memory of its interpreter, and what the program took, as its own", async () => {
+    const take = async (code: string): Promise<number> =>
+      (await pooledRun(code, { memoryBytes: 256 * MiB })).peakMemoryBytes ?? 0;
+    const [small, large] = [await take("pass"), await take("b'x' * (100 << 20)")];
+    // It was counted where it had been started: a short program seemed to take nothing at all.
+    expect(small).toBeGreaterThan(2 * MiB);
+    expect(small).toBeLessThan(80 * MiB);
+    expect(large - small).toBeGreaterThan(80 * MiB);
+    expect(large - small).toBeLessThan(140 * MiB);
+  });
+
+  it("starts afresh with less memory than an interpreter that waits may have taken", async () => {
+    await untilPooled("");
+    const limits = { ...specOf("").limits, memoryBytes: 31 * MiB };
+    const outcome = await pooled.run({ ...specOf(WAS_STARTED_BEFORE), limits });
+    expect({ status: outcome.status, stdout: decode(outcome.stdout) }).toEqual({
+      status: "exited",
+      stdout: "False\n",
+    });
   });
 
   it("never gets a sandbox that has died while it waited", async () => {

@@ -6,6 +6,8 @@ import { LEFT } from "./status.ts";
 /** Descriptors that the launcher finds open. 0-2 belong to the program. */
 export const LAUNCHER_FDS = { control: 3, compileStdout: 4, compileStderr: 5 } as const;
 
+const AWAIT_GO = `read -r go <&3; [ "$go" = go ] || exit 0`;
+
 /** Single quotes protect everything but themselves (POSIX shell, 2.2.2). */
 export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
@@ -80,17 +82,16 @@ export interface LauncherPlan {
 export function launcherScript(plan: LauncherPlan, options: ScriptOptions): string {
   const { collectFrom } = plan;
   const closed = `3>&- 4>&- 5>&- 7>&-${collectFrom === undefined ? "" : ` ${ARCHIVE_FD}>&-`}`;
-  const awaitGo = `read -r go <&3; [ "$go" = go ] || exit 0`;
   // Process 1 gets no signal from inside but those that it handles, and some shells end by SIGINT. The subshells
   // start with the default again.
-  const lines = [awaitGo, "trap : INT; exec 7>&2 2>&3"];
+  const lines = [AWAIT_GO, "trap : INT; exec 7>&2 2>&3"];
   if (plan.compile !== null) {
     const argv = plan.compile.argv.map(quote).join(" ");
     const mark = options.compileEndMark;
     const end = mark === undefined ? "" : `printf %s ${mark} >&4; printf %s ${mark} >&5; `;
     lines.push(
       `(exec </dev/null >&4 2>&5 ${closed}; ${ulimits(plan.compile.limits, options, plan.dataSlackBytes)}; exec ${argv})`,
-      `c=$?; ${end}${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${awaitGo}`,
+      `c=$?; ${end}${options.limitData ? "times >&3; " : ""}echo "compiled $c" >&3; exec 4>&- 5>&-; ${AWAIT_GO}`,
     );
   }
   const stdin = quote(plan.stdinPath ?? "/dev/null");
@@ -131,7 +132,8 @@ export interface PreparedScriptPlan {
 
 /**
  * The launcher of a sandbox that is prepared before there is a request: its `"$@"` is an interpreter that is started
- * at once, and takes the program, its limits and the `go` from the control socket itself.
+ * at the first `go`, in its control group, so that its memory counts there; it takes the program, the limits and the
+ * second `go` from the control socket itself.
  */
 export function preparedScript(
   { writableDirs, fileSizeBytes, enterStep }: PreparedScriptPlan,
@@ -139,6 +141,7 @@ export function preparedScript(
 ): string {
   const enter = enterStep === null ? "" : `${enterStep}; `;
   return [
+    AWAIT_GO,
     "trap : INT; exec 7>&2 2>&3",
     `(exec </dev/null 2>&7 4>&- 5>&- 7>&-; ${enter}ulimit -c 0; exec "$@")`,
     ...reportLines(writableDirs, fileSizeBytes, { ...options, limitData: false }),

@@ -27,6 +27,11 @@ const COMMAND_LINE_BYTES = 4_096;
  * the belt behind, and where it is reached gVisor as a whole dies.
  */
 export const ownKernelTasks = (pids: number): number => 6 * pids + 192;
+/**
+ * A waiting interpreter has 5 MB in its control group with runc, 8 MB with gVisor. A limit below what is there cannot
+ * be set: runs that may have less than this start afresh.
+ */
+const WAITING_BYTES = 32 * 1024 * 1024;
 /** An idle host takes 1 ms. */
 const LOAD_DEADLINE_MS = 5_000;
 
@@ -35,13 +40,20 @@ type PreparedLimits = Pick<Limits, "diskBytes" | "pids" | "fileSizeBytes">;
 
 /**
  * The class of a request; null for those that have to start afresh. The request's variables could change how an
- * interpreter starts (PYTHONHASHSEED, LD_PRELOAD). Files are given back by the
- * launcher of a run that started afresh. And what is given counts in the disk limit here, so it must be small.
+ * interpreter starts (PYTHONHASHSEED, LD_PRELOAD). Files are given back by the launcher of a run that started afresh.
+ * What is given counts in the disk limit here, so it must be small.
  */
 export function preparedKey(plan: RunPlan): string | null {
-  const { diskBytes, pids, fileSizeBytes } = plan.limits;
+  const { diskBytes, pids, fileSizeBytes, memoryBytes } = plan.limits;
   const isPlain = plan.language.name === LANGUAGE && Object.keys(plan.env).length === 0;
-  if (!isPlain || plan.artifacts !== null || plan.network.length > 0 || givenBytes(plan) > diskBytes / 256) return null;
+  if (
+    !isPlain ||
+    memoryBytes < WAITING_BYTES ||
+    plan.artifacts !== null ||
+    plan.network.length > 0 ||
+    givenBytes(plan) > diskBytes / 256
+  )
+    return null;
   return JSON.stringify({ diskBytes, pids, fileSizeBytes } satisfies PreparedLimits);
 }
 
@@ -71,9 +83,7 @@ export async function prepareContainer(
     },
     host.script,
   );
-  const launcher = [...(hasOwnKernel ? [ownKernelScript()] : []), unpackScript(archive.length, false), script].join(
-    "\n",
-  );
+  const launcher = [...(hasOwnKernel ? [ownKernelScript()] : []), unpackScript(archive.length), script].join("\n");
   const command = [python.toolPaths["python"] ?? "", OCI_INSIDE.prepared, "-".repeat(COMMAND_LINE_BYTES)];
   const started = await startContainer(host, {
     bundle: writeBundle(host, {
@@ -99,6 +109,16 @@ export async function prepareContainer(
     signal: undefined,
   });
   if ("failure" in started) throw new Error(started.failure);
+  const destroy = async (): Promise<void> => {
+    started.sandbox.kill();
+    await started.sandbox.ended;
+    await started.close();
+  };
+  started.sandbox.control.write("go\n");
+  if ((await firstLine(started.sandbox.control, undefined)) !== "ready") {
+    await destroy();
+    throw new Error("the interpreter did not start");
+  }
   return {
     started,
     get isHealthy() {
@@ -111,11 +131,7 @@ export async function prepareContainer(
       const said = await firstLine(control, signal === undefined ? late : AbortSignal.any([late, signal]));
       return said === "loaded" ? { ...started.sandbox, group: sinceNow(group) } : null;
     },
-    destroy: async () => {
-      started.sandbox.kill();
-      await started.sandbox.ended;
-      await started.close();
-    },
+    destroy,
   };
 }
 

@@ -43,9 +43,9 @@ export function boxArchive(
  * First lines of the launcher: unpack so many bytes from the control socket, then say `ready`. The host sends
  * nothing more until then, so that it does no harm if `head` reads ahead.
  */
-export function unpackScript(archiveBytes: number, saysReady = true): string {
+export function unpackScript(archiveBytes: number): string {
   const unpack = `head -c ${archiveBytes} <&3 | tar -xpf - --numeric-owner -m -C ${INSIDE.box}`;
-  return `${unpack} || exit 1; cd ${INSIDE.cwd} || exit 1${saysReady ? "; echo ready >&3" : ""}`;
+  return `${unpack} || exit 1; cd ${INSIDE.cwd} || exit 1; echo ready >&3`;
 }
 
 /**
