@@ -48,6 +48,22 @@ describe("a hub that lies about files", () => {
     expect(chosen).toMatchObject({ files: Object.keys(someFiles()).length - 1 });
   });
 
+  it.each([
+    [
+      "a file that is a folder, too",
+      { "onnx/model.onnx_data/x": Buffer.from("x"), "onnx/model.onnx_data": Buffer.from("x") },
+    ],
+    ["a folder with the name of the manifest", { "crucible-model.json/x.onnx": Buffer.from("x") }],
+  ])("is refused or left alone with %s, before anything is fetched", async (_, more) => {
+    place.fake.models.set(NAME, aModel({ ...someFiles(), ...more }));
+    answerTo("/resolve/", (response) => response.writeHead(500).end());
+    const { code } = await refused({ include: ["**"] });
+    expect(["hub_reply_invalid", "hub_unreachable"]).toContain(code);
+    const chosen = place.events.find((event) => event.type === "chosen");
+    if (code === "hub_reply_invalid") expect(chosen).toBeUndefined();
+    else expect(chosen).toMatchObject({ files: Object.keys(someFiles()).length - 1 });
+  });
+
   it("is not believed without digests, sizes, or with a path twice", async () => {
     const entry = { type: "file", path: "config.json", oid: "0".repeat(40), size: 2 };
     const listings: unknown[] = [

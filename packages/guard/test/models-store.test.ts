@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, cp, mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -210,6 +210,26 @@ describe("importing a folder", () => {
       code: "model_invalid",
       fix: expect.stringContaining("cp -rL"),
     });
+  });
+
+  it("is not held up or filled up by a folder that holds no plain files", async () => {
+    const path = join(elsewhere(), "crucible-model.json");
+    await mkdir(join(elsewhere(), "onnx"), { recursive: true });
+    for (const [name, bytes] of Object.entries(someFiles(100))) await writeFile(join(elsewhere(), name), bytes);
+    for (const plant of [
+      () => execFileSync("mkfifo", [path]),
+      () => symlink("/dev/zero", path),
+      () => mkdir(path),
+      () => writeFile(path, Buffer.alloc(2 ** 20 + 1, " ")),
+    ]) {
+      await rm(path, { recursive: true, force: true });
+      await plant();
+      expect(await failure(run({ name: NAME }))).toMatchObject({ code: "model_damaged" });
+    }
+    await rm(path, { recursive: true });
+    // Its licence is at the beginning; nobody reads the rest of it for that.
+    await writeFile(join(elsewhere(), "README.md"), `---\nlicense: mit\n---\n${" ".repeat(2 ** 20)}`);
+    expect((await run({ name: NAME })).manifest.licence).toBe("mit");
   });
 
   it("says when there is no folder, and when it holds no model", async () => {

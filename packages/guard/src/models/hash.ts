@@ -11,12 +11,14 @@ export interface Digests {
 }
 
 /**
- * Reads a file and digests it. What lies on disk is what counts, whoever wrote it. Does not follow a symbolic link:
- * that fails with ELOOP.
+ * Reads a file and digests it. What lies on disk is what counts, whoever wrote it. Does not follow a symbolic link,
+ * which fails with ELOOP, nor wait for a pipe.
  */
 export async function digestFile(path: string, signal?: AbortSignal): Promise<Digests> {
-  await using handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const { size } = await handle.stat();
+  await using handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const about = await handle.stat();
+  if (!about.isFile()) throw new Error(`${path} is no plain file`);
+  const { size } = about;
   const sha256 = createHash("sha256");
   const gitSha1 = createHash("sha1").update(`blob ${size}\0`);
   const chunk = Buffer.allocUnsafe(1024 * 1024);

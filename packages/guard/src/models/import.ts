@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { chooseFiles } from "./choose.ts";
@@ -9,6 +9,7 @@ import { lockModel } from "./lock.ts";
 import { contentRevision, type InstalledFile, type ModelManifest, readManifest } from "./manifest.ts";
 import { checkRevision, COMMIT, isPlainPath, MANIFEST_FILE, nameText, parseModelName } from "./names.ts";
 import { installStaged, type Pulled } from "./pull.ts";
+import { readBeginning } from "./small-file.ts";
 import { checkSpace, modelsFolder, revisionFolder, setCurrent, stagingFolder } from "./store.ts";
 import { checkUndamaged, filesIn } from "./verify.ts";
 
@@ -120,19 +121,24 @@ async function describe(folder: string, include: readonly string[], signal: Abor
   return files;
 }
 
-/** The copy is digested, not the original: that may change while it is read. */
-async function copy(from: string, to: string, { path, sha256 }: InstalledFile, signal: AbortSignal): Promise<void> {
+/** The copy is digested, not the original: that may change, or grow, while it is read. */
+async function copy(from: string, to: string, file: InstalledFile, signal: AbortSignal): Promise<void> {
+  const { path, sizeBytes, sha256 } = file;
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const target = await open(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-  await pipeline(source.createReadStream(), target.createWriteStream(), { signal });
+  // `end` is the last byte that is read: one more than there were, so that a longer file is another one.
+  await pipeline(source.createReadStream({ end: sizeBytes }), target.createWriteStream(), { signal });
   if ((await digestFile(to, signal)).sha256 === sha256) return;
   throw new ModelStoreError("hash_mismatch", `${path} changed while it was copied`, "import it again");
 }
 
+/** Of a model's card: its front matter is at the beginning. */
+const CARD_BYTES = 65_536;
+
 /** From the front matter of the model's card, as hubs read it. */
 async function licenceIn(folder: string): Promise<string | null> {
-  const card = await readFile(join(folder, "README.md"), "utf8").catch(() => "");
-  const front = /^---\n([\s\S]*?)\n---/.exec(card.slice(0, 65_536))?.[1] ?? "";
+  const card = await readBeginning(join(folder, "README.md"), CARD_BYTES).catch(() => null);
+  const front = /^---\n([\s\S]*?)\n---/.exec(card?.toString("utf8") ?? "")?.[1] ?? "";
   return /^license:[ \t]*["']?([\w.+-]{1,64})/m.exec(front)?.[1] ?? null;
 }

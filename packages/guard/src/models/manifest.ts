@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ModelStoreError, printable } from "./errors.ts";
 import { COMMIT, isPlainPath, MANIFEST_FILE, nameText, parseModelName } from "./names.ts";
+import { readBeginning } from "./small-file.ts";
 
 /** One file of an installed model. */
 export interface InstalledFile {
@@ -55,13 +55,8 @@ export function contentRevision(files: readonly InstalledFile[]): string {
  */
 export async function readManifest(folder: string): Promise<ModelManifest | null> {
   const path = join(folder, MANIFEST_FILE);
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  const bytes = await readBeginning(path, MAX_BYTES + 1).catch(() => Buffer.alloc(0));
+  if (bytes === null) return null;
   const parsed = bytes.length > MAX_BYTES ? undefined : parse(bytes.toString("utf8"));
   if (parsed !== undefined) return parsed;
   throw new ModelStoreError("model_damaged", `${path} is no manifest of a model`, "remove the model and pull it again");

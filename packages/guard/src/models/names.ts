@@ -45,5 +45,5 @@ export function checkRevision(text: string): string {
 /** Whether a path given by a stranger stays inside the folder that it is put into, and is not one of the store's own. */
 export function isPlainPath(path: string): boolean {
   const parts = path.split("/");
-  return parts.length <= 8 && parts.every((part) => PATH_PART.test(part)) && path !== MANIFEST_FILE;
+  return parts.length <= 8 && parts.every((part) => PATH_PART.test(part)) && parts[0] !== MANIFEST_FILE;
 }

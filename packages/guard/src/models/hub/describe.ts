@@ -64,7 +64,7 @@ function licenceOf(card: Readonly<Record<string, unknown>>, tags: unknown): stri
 const MOST_PAGES = 20;
 const MOST_ENTRIES = 10_000;
 
-/** All files of a commit. A listing with a path that leaves its folder, or with one path twice, is refused as a whole. */
+/** All files of a commit. A listing with a path that leaves its folder, with one path twice, or as file and folder, is refused as a whole. */
 export async function listFiles(
   hub: Hub,
   repository: ModelName,
@@ -86,9 +86,20 @@ export async function listFiles(
     }
     if (files.size > MOST_ENTRIES) throw invalid(`${url.host} lists more than ${MOST_ENTRIES} files`);
     cursor = nextCursor(headers.get("link"), url);
-    if (cursor === null) return [...files.values()];
+    if (cursor === null) return apart([...files.values()], url.host);
   }
   throw invalid(`${hub.endpoint.host} lists files on more than ${MOST_PAGES} pages`);
+}
+
+/** No file can lie below another one. */
+function apart(files: readonly HubFile[], host: string): HubFile[] {
+  const paths = new Set(files.map(({ path }) => path));
+  for (const { path } of files) {
+    const parts = path.split("/");
+    const above = parts.findIndex((_, depth) => depth > 0 && paths.has(parts.slice(0, depth).join("/")));
+    if (above > 0) throw invalid(`${host} lists ${JSON.stringify(parts.slice(0, above).join("/"))} as file and folder`);
+  }
+  return [...files];
 }
 
 function fileOf({ type, path, size, oid, lfs }: Readonly<Record<string, unknown>>): HubFile | null {
