@@ -165,6 +165,8 @@ export interface ProbeReport {
   readonly artifacts?: boolean;
   /** Whether it has sandboxes that stay; absent means no. */
   readonly sessions?: boolean;
+  /** Whether a sandbox that stays can be made of an image that the request names; absent means no. */
+  readonly images?: boolean;
 }
 
 /**

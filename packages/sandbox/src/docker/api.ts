@@ -21,6 +21,8 @@ export interface ContainerState {
   readonly isRunning: boolean;
   readonly wasOutOfMemory: boolean;
   readonly error: string;
+  /** Its first process, in the numbers of the daemon's host; 0 where there is none. */
+  readonly pid: number;
 }
 
 /** What a running container uses now. */
@@ -187,7 +189,7 @@ function openUnbounded(host: string): DockerApi {
     },
     state: async (id, abortSignal) => {
       const { State } = await at(id).inspect({ abortSignal });
-      return { isRunning: State.Running, wasOutOfMemory: State.OOMKilled, error: State.Error };
+      return { isRunning: State.Running, wasOutOfMemory: State.OOMKilled, error: State.Error, pid: State.Pid };
     },
     remove: async (id, abortSignal) => {
       try {

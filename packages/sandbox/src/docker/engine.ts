@@ -1,21 +1,29 @@
 import { EngineUnavailableError } from "../errors.ts";
 import type { InstalledLanguage } from "../languages/types.ts";
+import { openNetwork, withNetwork } from "../network/open.ts";
+import type { NetworkOptions } from "../network/open.ts";
+import type { Proxy } from "../network/proxy.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import type { OutcomeFrame } from "../run/outcome.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
+import type { Supervised } from "../run/supervise.ts";
 import type { Engine, IsolationLevel, RunOptions, RunOutcome } from "../types.ts";
+import { imageOf } from "./images.ts";
 import { CALL_TIMEOUT_MS, makeReady } from "./prepare.ts";
 import type { Ready } from "./prepare.ts";
 import { probe } from "./probe.ts";
+import { createDockerSessions } from "./session.ts";
 import { levelOf, NAME } from "./settings.ts";
 import type { DockerOptions } from "./settings.ts";
 import { startContainer } from "./start.ts";
 import type { StartedContainer } from "./start.ts";
+import { faultWords } from "./words.ts";
 
 /** What is in the writable places is for the launcher to say. */
 const UNKNOWN_FILL = { givenBytes: null } as const;
+const TAR_FIX = "install tar in the image, or name another in CRUCIBLE_DOCKER_IMAGES";
 const FIX = "see whether the Docker daemon runs";
 
 /** The level of the runtime that is configured; of one that is not known, the probe says so. */
@@ -32,6 +40,7 @@ export function createDockerEngine(options: DockerOptions): Engine {
   const isolation = isolationOf(options);
   // Filled when the images have been looked into: what they hold is not known before.
   const languages: InstalledLanguage[] = [];
+  let seesContainers = false;
 
   const runIn = async (
     host: Ready,
@@ -46,12 +55,16 @@ export function createDockerEngine(options: DockerOptions): Engine {
       plan,
       setupMs: performance.now() - startedAt,
     });
-    await removeLeftovers(host);
+    const image = imageOf(host.settings.images, plan.language) ?? "";
+    if (plan.artifacts !== null && host.tools.get(image)?.hasGnuTar !== true)
+      throw new EngineUnavailableError(NAME, `the image ${image} has no GNU tar, which gives back files`, TAR_FIX);
     let started: Awaited<ReturnType<typeof startContainer>>;
     try {
+      await removeLeftovers(host);
       started = await startContainer(host, slot, plan, runOptions.signal);
     } catch (error) {
-      return notRun(frame(), "sandbox_failed", `the Docker daemon: ${(error as Error).message}`);
+      if (error instanceof EngineUnavailableError) throw error;
+      return notRun(frame(), "sandbox_failed", `the Docker daemon: ${faultWords(error)}`);
     }
     if ("failure" in started) {
       return runOptions.signal?.aborted === true
@@ -59,16 +72,38 @@ export function createDockerEngine(options: DockerOptions): Engine {
         : notRun(frame(), "sandbox_failed", started.failure);
     }
     const setup = frame();
-    const steps = { compileLimits: plan.compileLimits, runLimits: plan.limits, ...UNKNOWN_FILL };
-    const supervised = await supervise(started.sandbox, steps, runOptions).catch(async (error: unknown) => {
-      await remove(started);
-      throw error;
-    });
+    const steps = {
+      compileLimits: plan.compileLimits,
+      runLimits: plan.limits,
+      artifacts: plan.artifacts,
+      ...UNKNOWN_FILL,
+    };
+    let proxy: Proxy | null = null;
+    let supervised: Supervised;
+    try {
+      proxy = await networkFor(started, plan, options.network, runOptions.signal);
+      supervised = await supervise(started.sandbox, steps, runOptions);
+    } catch (error) {
+      const remains = await remove(started);
+      if (proxy !== null || remains !== null || plan.network.length === 0) throw error;
+      return runOptions.signal?.aborted === true
+        ? notRun(setup, "cancelled", "cancelled before it started")
+        : notRun(setup, "sandbox_failed", `no network for the run: ${(error as Error).message}`);
+    } finally {
+      proxy?.close();
+    }
     const remains = await remove(started);
     // Until it is gone nobody can say that the program has ended: the reason that we had to end it does not count.
     if (remains !== null) return notRun(setup, "sandbox_failed", `the container is not removed: ${remains}`);
-    return outcomeOf(setup, supervised, started.fault() ?? "the container ended without a report");
+    const outcome = outcomeOf(setup, supervised, started.fault() ?? "the container ended without a report");
+    return proxy === null ? outcome : withNetwork(outcome, proxy.log());
   };
+  const sessions = createDockerSessions({
+    ...options,
+    isolation,
+    hasNetwork: () => seesContainers,
+    before: removeLeftovers,
+  });
 
   const shell = createEngineShell(
     NAME,
@@ -80,19 +115,58 @@ export function createDockerEngine(options: DockerOptions): Engine {
         languages.splice(0, languages.length, ...host.languages);
         return host;
       },
-      probe: async (host) => await probe(host),
+      probe: async (host) => {
+        const { report, containersSeen } = await probe(host);
+        seesContainers = containersSeen;
+        return report;
+      },
       runIn,
+      // Known once it was probed, which is before the first run.
+      get hasNetwork() {
+        return seesContainers;
+      },
+      hasArtifacts: true,
+      hasImages: true,
+      openSession: (host, spec) => sessions.open(host, spec),
+      close: () => sessions.close(),
     },
   );
+  const mustBeAvailable = async (): Promise<void> => {
+    const report = await shell.probe();
+    if (!report.available) throw new EngineUnavailableError(NAME, report.reason ?? "it is not available", report.fix);
+  };
   return {
     ...shell,
     languages,
     run: async (spec, runOptions) => {
-      const report = await shell.probe();
-      if (!report.available) throw new EngineUnavailableError(NAME, report.reason ?? "it is not available", report.fix);
+      await mustBeAvailable();
       return await shell.run(spec, runOptions);
     },
+    openSession: async (spec) => {
+      await mustBeAvailable();
+      if (shell.openSession === undefined) throw new Error("the engine has no sessions");
+      return await shell.openSession(spec);
+    },
   };
+}
+
+/** Null for a run that has none. @throws Error when the one that the run wants cannot be made. */
+async function networkFor(
+  { innerPid, confirm }: StartedContainer,
+  { network }: RunPlan,
+  options: NetworkOptions | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Proxy | null> {
+  if (network.length === 0) return null;
+  if (innerPid === null) throw new Error("the container's processes cannot be seen from here");
+  const proxy = await openNetwork(innerPid, network, options ?? { allow: [] }, signal);
+  try {
+    confirm();
+    return proxy;
+  } catch (error) {
+    proxy.close();
+    throw error;
+  }
 }
 
 /** Null when the container is gone; else why not: it is tried again before the next run. */
@@ -112,7 +186,7 @@ async function removeLeftovers(host: Ready): Promise<void> {
       await host.api.remove(id, AbortSignal.timeout(CALL_TIMEOUT_MS));
       host.leftovers.delete(id);
     } catch (error) {
-      throw new EngineUnavailableError(NAME, `the Docker daemon does not answer: ${(error as Error).message}`, FIX);
+      throw new EngineUnavailableError(NAME, `the Docker daemon does not answer: ${faultWords(error)}`, FIX);
     }
   }
 }

@@ -5,6 +5,7 @@ import type { OnceOptions } from "./once.ts";
 
 const MARK = "== ";
 const SHELL_MARK = "shell ";
+const AGENT_MARK = "agent ";
 
 /** Which image each language of the table has, by the operator's list. */
 export function imageOf(
@@ -24,7 +25,11 @@ function detectScript(languages: readonly Language[]): string {
     ...Object.entries(tools).map(([tool, names]) => `p=$(${find(names)}); echo "tool ${tool} $p"`),
     `t=$(${find(Object.values(tools)[0] ?? [])}); [ -n "$t" ] && "$t" ${versionArgs.map(quote).join(" ")} </dev/null 2>&1 | head -n 20`,
   ];
-  return [`echo "${SHELL_MARK}$(wc -c </bin/sh)"`, ...languages.flatMap(one), "exit 0"].join("\n");
+  return [
+    `echo "${SHELL_MARK}$(wc -c </bin/sh)"; echo "${AGENT_MARK}$(${find(["python3"])})"; tar --version 2>&1 | head -n 1`,
+    ...languages.flatMap(one),
+    "exit 0",
+  ].join("\n");
 }
 
 /** Reads what the script said; a language with a tool missing, or a version that cannot be read, is not there. */
@@ -48,11 +53,20 @@ export function parseDetected(text: string, languages: readonly Language[]): Ins
   });
 }
 
+/** What an image has for us, languages apart. */
+export interface ImageTools {
+  /** Size of the shell that becomes the launcher. */
+  readonly shellBytes: number;
+  /** The interpreter of what holds a sandbox open; null where there is none. */
+  readonly python3: string | null;
+  /** Whether its tar is GNU's, which sorts what it packs. */
+  readonly hasGnuTar: boolean;
+}
+
 /** What is in the images. */
 export interface ImageContents {
   readonly languages: readonly InstalledLanguage[];
-  /** Size of the shell that becomes the launcher, by image. */
-  readonly shellBytes: ReadonlyMap<string, number>;
+  readonly tools: ReadonlyMap<string, ImageTools>;
 }
 
 /** Looks into each image by starting it once with every defence on. */
@@ -61,14 +75,18 @@ export async function detectInImages(
   options: Omit<OnceOptions, "image" | "script">,
 ): Promise<ImageContents> {
   const byImage = Map.groupBy(LANGUAGES, (language) => imageOf(images, language));
-  const shellBytes = new Map<string, number>();
+  const tools = new Map<string, ImageTools>();
   const found = await Promise.all(
     [...byImage].map(async ([image, languages]) => {
       if (image === undefined) return [];
       const text = await isolatedOutput({ ...options, image, script: detectScript(languages) });
-      shellBytes.set(image, Number(/^shell\s+(\d+)/.exec(text)?.[1] ?? 0));
+      tools.set(image, {
+        shellBytes: Number(/^shell\s+(\d+)/.exec(text)?.[1] ?? 0),
+        python3: /^agent (\/.+)$/m.exec(text)?.[1] ?? null,
+        hasGnuTar: /^tar \(GNU tar\)/m.test(text),
+      });
       return parseDetected(text, languages);
     }),
   );
-  return { languages: found.flat(), shellBytes };
+  return { languages: found.flat(), tools };
 }

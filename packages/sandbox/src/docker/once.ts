@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import type { OciSeccomp } from "../seccomp/oci.ts";
 import type { DockerApi } from "./api.ts";
 import { containerOptions } from "./container.ts";
+import type { ContainerPlan } from "./container.ts";
 import { splitFrames } from "./streams.ts";
 
 /** One look into an image. */
@@ -14,6 +15,10 @@ export interface OnceOptions {
   readonly runtime: string;
   readonly uid: number;
   readonly seccomp: OciSeccomp | null;
+  /** Handed to the container; default: none. */
+  readonly gpus?: ContainerPlan["gpus"];
+  /** Called with its id while its script waits for the line that follows. */
+  readonly onStarted?: (id: string) => Promise<void>;
 }
 
 const MiB = 1024 * 1024;
@@ -33,7 +38,7 @@ export async function isolatedOutput(options: OnceOptions): Promise<string> {
       bounds: BOUNDS,
       boxBytes: 16 * MiB,
       diskBytes: 16 * MiB,
-      gpus: undefined,
+      gpus: options.gpus,
     }),
     signal,
   );
@@ -44,6 +49,8 @@ export async function isolatedOutput(options: OnceOptions): Promise<string> {
     const stop = (): void => void stream.destroy();
     signal.addEventListener("abort", stop);
     await api.start(id, signal);
+    await options.onStarted?.(id);
+    stream.write("\n");
     const output = await said;
     signal.throwIfAborted();
     const status = await api.wait(id);

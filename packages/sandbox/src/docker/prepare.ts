@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { INSIDE_UID } from "../bubblewrap/layout.ts";
 import { slotUid } from "../bubblewrap/uids.ts";
 import { EngineUnavailableError } from "../errors.ts";
+import type { ScriptOptions } from "../launcher/script.ts";
 import { instanceName, isAbandoned } from "../process/instance.ts";
 import { seccompArch } from "../seccomp/compile.ts";
 import { ociSeccomp } from "../seccomp/oci.ts";
@@ -26,7 +27,10 @@ export interface Ready {
   readonly runtime: string;
   readonly level: IsolationLevel;
   readonly languages: ImageContents["languages"];
-  readonly shellBytes: ImageContents["shellBytes"];
+  readonly tools: ImageContents["tools"];
+  /** Groups are the daemon's affair. */
+  readonly cgroups: null;
+  readonly script: ScriptOptions;
   readonly seccomp: OciSeccomp | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly uidOf: (slot: number) => number;
@@ -121,6 +125,9 @@ export async function makeReady(settings: DockerSettings | undefined): Promise<R
     runtime,
     level,
     ...contents,
+    cgroups: null,
+    // What counts processes of a user counts those of all containers with it: only the daemon can limit them.
+    script: { processFlag: "-p", spareProcesses: null, limitData: !info.limits.memory },
     seccomp,
     labels,
     uidOf,

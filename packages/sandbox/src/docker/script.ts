@@ -1,4 +1,5 @@
 import { INSIDE } from "../bubblewrap/layout.ts";
+import { ARCHIVE_FD, collectLines } from "../launcher/collect.ts";
 import { quote, ulimits } from "../launcher/script.ts";
 import type { LauncherPlan, ScriptOptions } from "../launcher/script.ts";
 
@@ -20,6 +21,9 @@ const COUNTERS = [
 ].flat();
 const TELL_USAGE = `for f in ${COUNTERS.join(" ")}; do [ -r $f ] && while read -r a b; do echo "usage $f $a $b"; done <$f; done`;
 
+/** The archive follows the reports on standard output. */
+const ARCHIVE_AFTER_MARK = { fd: ARCHIVE_FD, asUser: [], begin: `printf %s "$mark"; exec ${ARCHIVE_FD}>&1` } as const;
+
 /** Ends all others inside: whoever outlived the step, and could still write where the launcher reports. */
 const KILL_OTHERS = "kill -s KILL -- -1 2>/dev/null";
 
@@ -27,7 +31,7 @@ const KILL_OTHERS = "kill -s KILL -- -1 2>/dev/null";
  * The launcher (`../launcher/script.ts`) over the three streams that a container has: the control messages come in on
  * standard input, and go out on standard output, in the parts between the program's. `mark` separates the parts; it
  * comes as the first line of the input and is in no argument, so that no program can know it. Parts of standard output:
- * `ready`, [compiler's output, its end,] program's output, its end.
+ * `ready`, [compiler's output, its end,] program's output, its end[, the archive of what is given back].
  */
 export function containerScript(plan: LauncherPlan, options: ScriptOptions, archiveBytes: number): string {
   const awaitGo = `read -r go <&3; [ "$go" = go ] || exit 0`;
@@ -53,11 +57,13 @@ export function containerScript(plan: LauncherPlan, options: ScriptOptions, arch
   }
   const where = plan.writableDirs.map(quote).join(" ");
   const largest = Math.max(512, Math.floor(plan.runLimits.fileSizeBytes / 512) * 512);
+  const look = `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`;
   lines.push(
     `printf %s "$mark"; (exec <${quote(plan.stdinPath ?? "/dev/null")} 2>&7 ${closed} 9<&-; ${ulimits(plan.runLimits, options, plan.dataSlackBytes)}; exec "$@")`,
-    `${end("ran")}; [ $c = 0 ] && exit 0`,
-    `read -r go <&3; [ "$go" = check ] || exit 0`,
-    `df -P ${where}; find ${where} -xdev -type f -size ${largest}c -exec echo full x \\; -quit; echo checked`,
+    end("ran"),
+    ...(plan.collectFrom === undefined
+      ? ["[ $c = 0 ] && exit 0", `read -r go <&3; [ "$go" = check ] || exit 0`, look]
+      : collectLines(plan.collectFrom, look, ARCHIVE_AFTER_MARK)),
   );
   return lines.join("\n");
 }

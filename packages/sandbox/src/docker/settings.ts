@@ -1,3 +1,4 @@
+import { MAX_SLOTS } from "../bubblewrap/uids.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { LANGUAGES } from "../languages/table.ts";
 import type { EngineOptions } from "../run/engine-shell.ts";
@@ -20,7 +21,15 @@ export interface DockerSettings {
 export interface DockerOptions extends Omit<EngineOptions, "languages"> {
   /** Undefined: the operator has not named a daemon, and the engine is not available. */
   readonly docker: DockerSettings | undefined;
+  /** Sessions at the same time, beside the runs; with the slots at most 64. Default: 8. */
+  readonly sessions?: number;
 }
+
+const DEFAULT_SESSIONS = 8;
+
+/** Sessions at the same time: each has a user of its own beside those of the runs. */
+export const sessionCount = ({ slots, sessions }: Pick<DockerOptions, "slots" | "sessions">): number =>
+  Math.max(0, Math.min(sessions ?? DEFAULT_SESSIONS, MAX_SLOTS - slots));
 
 /** The level that a runtime gives, by the names under which the runtimes' own documentation has them configured. */
 const LEVELS: readonly (readonly [RegExp, IsolationLevel])[] = [

@@ -35,6 +35,8 @@ export interface EngineCore<Host extends { readonly resources: Disposable }> {
   readonly hasNetwork?: boolean;
   /** Whether `runIn` heeds `plan.artifacts`; a run that wants them is refused otherwise. */
   readonly hasArtifacts?: boolean;
+  /** Whether `openSession` heeds `spec.image`; a session that names one is refused otherwise. */
+  readonly hasImages?: boolean;
   /** Absent where the engine has no sessions. @throws EngineUnavailableError, SpecError, Error with the reason. */
   openSession?(host: Host, spec: SessionSpec): Promise<Session>;
   /** Ends what is kept between runs, before the host's resources go. */
@@ -69,6 +71,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
         network: core.hasNetwork === true,
         artifacts: core.hasArtifacts === true,
         sessions: core.openSession !== undefined,
+        images: core.hasImages === true,
       };
     } catch (error) {
       const fix = error instanceof EngineUnavailableError ? error.fix : null;
@@ -148,6 +151,8 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       if (closed) throw new EngineUnavailableError(name, "the engine has been closed", null);
       if (core.openSession === undefined)
         throw new EngineUnavailableError(name, `engine ${name} has no sandboxes that stay`, WHICH_CAN);
+      if (spec.image !== undefined && core.hasImages !== true)
+        throw new EngineUnavailableError(name, `engine ${name} has no images to choose from`, "use the engine docker");
       return core.openSession(await ready(), spec);
     },
     close: async () => {

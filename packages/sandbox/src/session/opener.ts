@@ -21,15 +21,18 @@ const START_DEADLINE_MS = 15_000;
 
 /** What an engine's host has, and sessions need. */
 export interface SessionHost {
-  readonly cgroups: CgroupHost;
+  /** Null where a sandbox comes with a group that only its maker can reach. */
+  readonly cgroups: CgroupHost | null;
   readonly script: ScriptOptions;
 }
 
 /** A sandbox whose process 1 is the agent, or becomes it. */
 export interface StartedAgent {
   readonly sandbox: RunningSandbox;
-  /** A process in the sandbox's namespaces, seen from the host. */
-  readonly innerPid: number;
+  /** A process in the sandbox's namespaces, seen from the host; null where the host does not see it. */
+  readonly innerPid: number | null;
+  /** Throws where `innerPid` may have become another's number; asked once something has been done by it. */
+  confirm?(): void;
   /** Releases what is left. To be called when the sandbox has ended. */
   close(): void | Promise<void>;
 }
@@ -52,11 +55,21 @@ export interface SessionCore<Host extends SessionHost> {
    * Starts the sandbox in the group.
    * @param slot one of `most`, which no other session has.
    * @param pids processes inside, with the agent's own.
+   * @param group null where there is none; the sandbox's own is taken then.
    * @throws Error with the reason; nothing is left then.
    */
-  start(host: Host, slot: number, limits: Limits, pids: number, group: RunGroup | null): Promise<StartedAgent>;
+  start(
+    host: Host,
+    slot: number,
+    limits: Limits,
+    pids: number,
+    group: RunGroup | null,
+    spec: SessionSpec,
+  ): Promise<StartedAgent>;
   /** Lets a sandbox that waits become the agent; default: it is one. */
   go?(started: StartedAgent): void;
+  /** What the sandbox itself says of processes killed for want of memory; default: what its group counts. */
+  oomKills?(agent: Agent): Promise<number>;
 }
 
 /** Opens sessions in sandboxes of this host. */
@@ -87,11 +100,11 @@ export function createSessionOpener<Host extends SessionHost>(
       if (network.length > 0 && !core.hasNetwork)
         throw new EngineUnavailableError(core.name, "it cannot give a sandbox a network", "use the engine bubblewrap");
       sessionNumber += 1;
-      group = host.cgroups.usable ? host.cgroups.create(`s${sessionNumber}`) : null;
+      group = host.cgroups?.usable === true ? host.cgroups.create(`s${sessionNumber}`) : null;
       // The agent and one supervisor for each program, of which there can be as many.
       const pids = limits.pids * 2 + 1;
       group?.limit({ ...limits, pids: core.groupPids?.(pids) ?? pids });
-      const started = await core.start(host, slot, limits, pids, group);
+      const started = await core.start(host, slot, limits, pids, group, spec);
       const { sandbox, innerPid } = started;
       let reason = "its process 1 has ended";
       let isClosing: Promise<void> | undefined;
@@ -100,7 +113,8 @@ export function createSessionOpener<Host extends SessionHost>(
         sandbox.kill();
       };
       const ended = sandbox.ended.then(() => {
-        if (reason === "its process 1 has ended" && (group?.usage().oomKills ?? 0) > 0) reason = "it was out of memory";
+        if (reason === "its process 1 has ended" && (sandbox.group?.usage().oomKills ?? 0) > 0)
+          reason = "it was out of memory";
         return reason;
       });
       const close = (): Promise<void> => {
@@ -123,7 +137,11 @@ export function createSessionOpener<Host extends SessionHost>(
       const late = setTimeout(() => kill("it was not ready in time"), START_DEADLINE_MS);
       let agent: Agent;
       try {
-        if (network.length > 0) proxy = await openNetwork(innerPid, network, options.network ?? { allow: [] });
+        if (network.length > 0) {
+          if (innerPid === null) throw new Error("the sandbox's network cannot be reached from here");
+          proxy = await openNetwork(innerPid, network, options.network ?? { allow: [] });
+          started.confirm?.();
+        }
         core.go?.(started);
         agent = await connectAgent(sandbox.control, kill);
       } catch (error) {
@@ -140,7 +158,8 @@ export function createSessionOpener<Host extends SessionHost>(
         isolation: core.isolation,
         limits,
         agent,
-        group,
+        group: sandbox.group,
+        ...(core.oomKills === undefined ? {} : { oomKills: () => core.oomKills?.(agent) ?? Promise.resolve(0) }),
         env: { ...core.env, ...(network.length === 0 ? {} : PROXY_ENV), ...spec.env },
         rlimits: rlimitsOf(limits, host.script),
         cwd: core.cwd,
