@@ -13,6 +13,8 @@ export interface FinishedRun {
   readonly runMs: number;
   /** Kinds of violations that were seen, each once. */
   readonly violations: readonly string[];
+  /** 0 for nothing seen, up to 100. */
+  readonly behaviourScore: number;
 }
 
 /** What submit and worker tell whoever counts. Never throws, never waits. */

@@ -64,9 +64,11 @@ describe.each(KINDS)("on %s", (kind) => {
     expect(await types(server, run.id)).toEqual(["run.queued", "run.started", "run.violation", "run.finished"]);
     const seen = (await server.reader.eventsAfter(run.id, 0)).map(({ event }) => event);
     expect(seen).toContainEqual(expect.objectContaining({ type: "run.violation", ...violations[0] }));
+    expect(seen.at(-1)).toMatchObject({ type: "run.finished", behaviourScore: 40 });
     expect((await server.metrics.exposition()).body).toContain(
       'crucible_run_violations_total{kind="canary_read",engine="fake"} 1',
     );
+    expect((await server.metrics.exposition()).body).toContain('crucible_run_behaviour_score_sum{engine="fake"} 40');
   });
 
   test("a run reads the same from memory and from the database", async () => {

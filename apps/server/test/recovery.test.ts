@@ -180,6 +180,7 @@ describe.each(KINDS)("recovery on %s", (kind) => {
       exitCode: 0,
       signal: null,
       reason: null,
+      behaviourScore: 0,
     } as const;
     const add = () => database.kysely.transaction().execute((tx) => appendEvents(tx, [end], null));
     await add();

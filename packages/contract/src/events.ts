@@ -40,6 +40,9 @@ export const RunEvent = z
       exitCode: z.number().int().nullable(),
       signal: z.string().nullable(),
       reason: z.string().nullable(),
+      behaviourScore: z.number().int().min(0).max(100).default(0).meta({
+        description: "What its violations weigh together: 0 for nothing seen, up to 100.",
+      }),
     }),
   ])
   .meta({ id: "RunEvent" });

@@ -11,7 +11,16 @@ const output = (runId: string, data: string): BusMessage => ({
 });
 const finished = (runId: string): BusMessage => ({
   seq: 1,
-  event: { type: "run.finished", runId, at, status: "exited", exitCode: 0, signal: null, reason: null },
+  event: {
+    type: "run.finished",
+    runId,
+    at,
+    status: "exited",
+    exitCode: 0,
+    signal: null,
+    reason: null,
+    behaviourScore: 0,
+  },
 });
 const data = (event: RunEvent) => (event.type === "run.output" ? event.data : event.type);
 

@@ -375,6 +375,7 @@ describe("metrics", () => {
       startMs: 2,
       runMs: 10,
       violations: ["canary_read"],
+      behaviourScore: 40,
     });
     metrics.workerSlots(1, 4);
     await app.inject({ url: "/api/v1/runs/run_00000000000000000000000099", headers: KEY });
@@ -384,6 +385,8 @@ describe("metrics", () => {
     expect(body).toContain('crucible_http_request_seconds_count{method="GET",route="/api/v1/runs/:id",status="404"} 1');
     expect(body).toContain('route="unmatched"');
     expect(body).toContain('crucible_run_violations_total{kind="canary_read",engine="bubblewrap"} 1');
+    expect(body).toContain('crucible_run_behaviour_score_bucket{le="30",engine="bubblewrap"} 0');
+    expect(body).toContain('crucible_run_behaviour_score_bucket{le="40",engine="bubblewrap"} 1');
     expect(body).not.toContain("secret-path");
     expect(body).toContain('crucible_runs_finished_total{status="exited",language="python",engine="bubblewrap"} 1');
     expect(body).toContain("crucible_queue_depth 0");

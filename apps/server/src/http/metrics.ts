@@ -25,6 +25,8 @@ export interface ServerMetrics extends Metrics {
 }
 
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** `le="0"` counts the runs in which nothing was seen. */
+const SCORES = [0, 10, 20, 30, 40, 50, 60, 80, 100];
 const RUN_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Metrics in a registry of their own: two servers in one process do not meet. */
@@ -49,6 +51,13 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     name: "crucible_run_violations_total",
     help: "Runs in which a violation of this kind was seen.",
     labelNames: ["kind", "engine"],
+    registers,
+  });
+  const scores = new Histogram({
+    name: "crucible_run_behaviour_score",
+    help: "What the violations of a run weigh together, 0 to 100.",
+    labelNames: ["engine"],
+    buckets: SCORES,
     registers,
   });
   const refused = new Counter({
@@ -126,9 +135,10 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     runsAccepted: (language, count) => accepted.inc({ language }, count),
     queueFull: () => refused.inc(),
     runRequeued: () => requeued.inc(),
-    runFinished({ status, language, engine, waitMs, startMs, runMs, violations: kinds }) {
+    runFinished({ status, language, engine, waitMs, startMs, runMs, violations: kinds, behaviourScore }) {
       finished.inc({ status, language, engine });
       for (const kind of kinds) violations.inc({ kind, engine });
+      scores.observe({ engine }, behaviourScore);
       wait.observe(waitMs / 1000);
       start.observe({ engine }, startMs / 1000);
       run.observe({ engine }, runMs / 1000);

@@ -1,4 +1,4 @@
-import type { Outcome, Run, RunSummary } from "@crucible/contract";
+import type { Outcome, Run, RunSummary, StoredRunEvent } from "@crucible/contract";
 import type { Selectable } from "kysely";
 import type { ClaimedRun, FinishedAttempt } from "./run-writer.ts";
 import type { RunsTable } from "./schema.ts";
@@ -66,6 +66,12 @@ export function finishedRun(run: ClaimedRun, end: FinishedAttempt): Run {
 function readOutcome(text: string): Outcome {
   const stored = JSON.parse(text) as Omit<Outcome, "behaviourScore"> & { behaviourScore?: number };
   return { ...stored, behaviourScore: stored.behaviourScore ?? 0 };
+}
+
+/** A stored event; ends of runs from before there was a score have none. */
+export function readEvent(text: string): StoredRunEvent {
+  const event = JSON.parse(text) as StoredRunEvent;
+  return event.type === "run.finished" ? { ...event, behaviourScore: event.behaviourScore ?? 0 } : event;
 }
 
 /** A row as the contract's run. */

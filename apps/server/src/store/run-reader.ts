@@ -1,10 +1,10 @@
-import type { ListRunsQuery, StoredRunEvent } from "@crucible/contract";
+import type { ListRunsQuery } from "@crucible/contract";
 import { sql } from "kysely";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { Database } from "./database.ts";
 import { answeringDatabase } from "./errors.ts";
 import { lowestIdAt } from "./ids.ts";
-import { SUMMARY_COLUMNS, rowToRun, rowToSummary } from "./rows.ts";
+import { readEvent, rowToRun, rowToSummary, SUMMARY_COLUMNS } from "./rows.ts";
 import type { NumberedEvent, RunReader } from "./types.ts";
 
 /** Reads runs and their events. A page starts below the id in its cursor: ids order by creation. */
@@ -42,7 +42,7 @@ export function createRunReader({ kysely }: Pick<Database, "kysely">): RunReader
           .where("seq", ">", afterSeq)
           .orderBy("seq")
           .execute();
-        return rows.map((row) => ({ seq: Number(row.seq), event: JSON.parse(row.event) as StoredRunEvent }));
+        return rows.map((row) => ({ seq: Number(row.seq), event: readEvent(row.event) }));
       }),
 
     queueDepth: () => answeringDatabase(() => countQueued(kysely)),
@@ -69,7 +69,7 @@ export async function readEvents(kysely: Database["kysely"], seqs: readonly numb
     .where("seq", "in", seqs)
     .orderBy("seq")
     .execute();
-  return rows.map((row) => ({ seq: Number(row.seq), event: JSON.parse(row.event) as StoredRunEvent }));
+  return rows.map((row) => ({ seq: Number(row.seq), event: readEvent(row.event) }));
 }
 
 function pageQuery(kysely: Database["kysely"], query: ListRunsQuery, before: string | undefined) {

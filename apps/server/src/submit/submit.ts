@@ -161,6 +161,7 @@ async function cancel(
       exitCode: null,
       signal: null,
       reason,
+      behaviourScore: 0,
     } as const;
     events = await appendEvents(tx, [asked, finished], announce);
     return { ...rowToRun(row), status: "finished", finishedAt: at.toISOString(), outcome } as const;

@@ -170,6 +170,7 @@ function finishedEvent({ id, finishedAt, outcome }: FinishedAttempt) {
     exitCode: outcome.exitCode,
     signal: outcome.signal,
     reason: outcome.reason,
+    behaviourScore: outcome.behaviourScore,
   } as const satisfies RunEvent;
 }
 

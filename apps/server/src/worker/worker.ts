@@ -123,6 +123,7 @@ export function createWorker(deps: WorkerDeps): Worker {
         startMs: outcome.setupMs,
         runMs: outcome.wallMs,
         violations: [...new Set(outcome.violations.map(({ kind }) => kind))],
+        behaviourScore: outcome.behaviourScore,
       });
     } catch (error) {
       log.error({ err: error, runId: run.id }, "a run was left to recovery");
@@ -193,11 +194,12 @@ export function createWorker(deps: WorkerDeps): Worker {
       onCancelled: (runId) => held.get(runId)?.abort.abort(),
       onTakenAway: takeAway,
       onEvents: publish,
-      onRecovered: ({ requeued, finished, events }) => {
+      onRecovered: ({ requeued, finished, events, sandboxesLost }) => {
         publish(events);
         for (let count = 0; count < requeued; count += 1) metrics.runRequeued();
         if (requeued + finished.length > 0)
           log.warn({ requeued, givenUp: finished.length }, "runs of dead workers were recovered");
+        if (sandboxesLost > 0) log.warn({ sandboxesLost }, "sandboxes went with the process that had them");
         if (requeued > 0) queue.wake();
       },
     });

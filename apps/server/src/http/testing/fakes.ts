@@ -214,8 +214,8 @@ export function memoryRuns(bus: EventBus): MemoryRuns {
     finish(runId, result = outcome()) {
       const run = known(runId);
       runs.set(runId, { ...run, status: "finished", attempt: 1, startedAt: iso(), finishedAt: iso(), outcome: result });
-      const { status, exitCode, signal, reason } = result;
-      state.record({ type: "run.finished", runId, at: iso(), status, exitCode, signal, reason });
+      const { status, exitCode, signal, reason, behaviourScore } = result;
+      state.record({ type: "run.finished", runId, at: iso(), status, exitCode, signal, reason, behaviourScore });
     },
   };
   return state;
