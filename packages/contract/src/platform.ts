@@ -26,6 +26,7 @@ export const EngineInfo = z
     fix: z.string().nullable(),
     belts: z.array(Belt),
     sessions: z.boolean().optional().meta({ description: "It has sandboxes that stay." }),
+    images: z.boolean().optional().meta({ description: "Such a sandbox can be made of an image that is named." }),
     network: z.boolean().optional().meta({ description: "It can give a run a network with an allow-list." }),
     artifacts: z.boolean().optional().meta({ description: "It can give back the files of a run." }),
   })

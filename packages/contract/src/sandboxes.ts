@@ -27,6 +27,12 @@ const path = z
 export const SandboxRequest = z
   .strictObject({
     language: z.string().min(1).max(64).optional().meta({ description: "Refused where it is not installed." }),
+    image: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .meta({ description: "One that the operator has named; for engines that have images." }),
     isolation: IsolationRequest.optional(),
     limits: LimitsRequest.default({}).meta({
       description: "Times and output hold for each program, everything else for the whole sandbox.",

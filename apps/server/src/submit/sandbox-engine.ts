@@ -1,4 +1,4 @@
-import type { SandboxRequest } from "@crucible/contract";
+import type { EngineInfo, SandboxRequest } from "@crucible/contract";
 import { chooseEngine, findLanguage, type Rules } from "./check.ts";
 
 /**
@@ -9,19 +9,19 @@ import { chooseEngine, findLanguage, type Rules } from "./check.ts";
 export function engineForSandbox(request: SandboxRequest, rules: Pick<Rules, "catalog" | "knownLanguages">): string {
   if (request.language !== undefined) findLanguage(request.language, rules);
   const { engines } = rules.catalog;
-  const able = engines.map((engine) =>
-    engine.sessions === true
-      ? engine
-      : {
-          ...engine,
-          available: false,
-          isDefault: false,
-          // What does not work at all keeps its own reason, and the way out of that.
-          ...(engine.available ? { reason: "it has no sandboxes that stay", fix: null } : {}),
-        },
-  );
+  const lacks = (engine: EngineInfo): string | null => {
+    if (engine.sessions !== true) return "it has no sandboxes that stay";
+    return request.image === undefined || engine.images === true ? null : "it has no images to choose from";
+  };
+  const able = engines.map((engine) => {
+    const reason = lacks(engine);
+    if (reason === null) return engine;
+    // What does not work at all keeps its own reason, and the way out of that.
+    return { ...engine, available: false, isDefault: false, ...(engine.available ? { reason, fix: null } : {}) };
+  });
   const standard = engines.find(({ isDefault }) => isDefault);
   const isolation =
-    request.isolation ?? (standard === undefined || standard.sessions ? undefined : { atLeast: standard.isolation });
+    request.isolation ??
+    (standard === undefined || lacks(standard) === null ? undefined : { atLeast: standard.isolation });
   return chooseEngine(isolation === undefined ? {} : { isolation }, able).engine;
 }

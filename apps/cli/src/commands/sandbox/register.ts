@@ -67,6 +67,7 @@ export function addSandboxCommands(
 
   const sandbox = program.command("sandbox").description("sandboxes that stay, on a server");
   withServer(withSandbox(sandbox.command("create").description("open one and print its id")))
+    .option("--image <name>", "make it of this image (engine docker)")
     .option("--idle <ms>", "close it when nothing was asked of it for so long", milliseconds)
     .option("--lifetime <ms>", "close it after so long", milliseconds)
     .option("--json", "as JSON")

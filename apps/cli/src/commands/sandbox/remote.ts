@@ -50,7 +50,8 @@ async function show(io: Io, sandboxes: readonly Sandbox[], json: boolean | undef
 
 export async function createCommand(
   io: Io,
-  options: RemoteOptions & SandboxOptions & { readonly idle?: number; readonly lifetime?: number },
+  options: RemoteOptions &
+    SandboxOptions & { readonly idle?: number; readonly image?: string; readonly lifetime?: number },
 ): Promise<number> {
   const { env = {}, limits = {}, network } = specOf(options);
   const isolation = isolationOf(options);
@@ -59,6 +60,7 @@ export async function createCommand(
     limits,
     ...(network === undefined ? {} : { network: { allow: [...network.allow] } }),
     ...(isolation === undefined ? {} : { isolation }),
+    ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.idle === undefined ? {} : { idleTimeoutMs: options.idle }),
     ...(options.lifetime === undefined ? {} : { lifetimeMs: options.lifetime }),
   };
