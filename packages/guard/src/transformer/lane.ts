@@ -1,11 +1,12 @@
 import { Worker } from "node:worker_threads";
 import { awaitOutside, closeGate, createGate } from "./gate.ts";
 import { firstLine } from "./errors.ts";
+import { MAX_LOAD_MS } from "./limits.ts";
 import type { WorkerMessage, WorkerStart, WorkRequest, WorkResult } from "./protocol.ts";
 
 /** One thread with one session; works on one request at a time. */
 export interface Lane {
-  /** Null when it can work, or why not: then it ends by itself. Never rejects. */
+  /** Null when it can work, or why not; also when it was not loaded in time. Never rejects. */
   readonly ready: Promise<Unusable | null>;
   /** Scores texts. Rejects when the thread ends before it answers. */
   run(items: WorkRequest["items"]): Promise<readonly WorkResult[]>;
@@ -13,8 +14,8 @@ export interface Lane {
   readonly ended: Promise<string>;
   /** Its request ends now, whatever it does; what it may still answer is not heard. */
   abandon(reason: string): void;
-  /** Ends it, at once or as soon as it is out of ONNX Runtime; see `gate.ts`. */
-  stop(): void;
+  /** Ends it: at once, or, and then it gives false, as soon as it is out of ONNX Runtime; see `gate.ts`. */
+  stop(): boolean;
   /** Blocks until the thread may be ended with the process. For the exit of a process alone. */
   stopSync(timeoutMs: number): void;
 }
@@ -29,7 +30,7 @@ export interface Unusable {
 const HEAP_MB = 1_024;
 
 /** Starts a thread. `url` is that of `worker.ts`, or of a test's stand-in for it. */
-export function startLane(url: URL, start: Omit<WorkerStart, "gate">): Lane {
+export function startLane(url: URL, start: Omit<WorkerStart, "gate">, loadMs = MAX_LOAD_MS): Lane {
   const gate = createGate();
   const worker = new Worker(url, {
     workerData: { ...start, gate } satisfies WorkerStart,
@@ -43,6 +44,12 @@ export function startLane(url: URL, start: Omit<WorkerStart, "gate">): Lane {
   let id = 0;
   let waiting: PromiseWithResolvers<readonly WorkResult[]> | null = null;
   let reason = "it ended";
+  // A tokenizer's expression, or a model, can be made so that loading has no end.
+  const late = setTimeout(
+    () => ready.resolve({ file: start.onnxFile, reason: `it was not loaded within ${loadMs} ms` }),
+    loadMs,
+  );
+  void ready.promise.then(() => clearTimeout(late));
 
   worker.on("message", (message: WorkerMessage) => {
     if (message.type === "done") {
@@ -80,7 +87,9 @@ export function startLane(url: URL, start: Omit<WorkerStart, "gate">): Lane {
     ended: ended.promise,
     abandon,
     stop: () => {
-      if (closeGate(gate)) void worker.terminate();
+      const isOutside = closeGate(gate);
+      if (isOutside) void worker.terminate();
+      return isOutside;
     },
     stopSync: (timeoutMs) => void awaitOutside(gate, timeoutMs),
   };

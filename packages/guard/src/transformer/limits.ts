@@ -11,6 +11,9 @@ export const MAX_FILE_BYTES = {
 /** Largest model with its external data. */
 export const MAX_MODEL_BYTES = 4096 * MIB;
 
+/** Longest time for a thread to load, in milliseconds: 4 GiB come from a slow disk in half of it. */
+export const MAX_LOAD_MS = 300_000;
+
 /** Longest text in UTF-16 code units; a policy's windows cannot be longer. */
 export const MAX_TEXT_LENGTH = MIB + 2;
 

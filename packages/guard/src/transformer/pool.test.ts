@@ -8,13 +8,13 @@ import type { TransformerSettings } from "./types.ts";
 const URL_OF_UNRULY = new URL("testing/unruly-worker.ts", import.meta.url);
 
 /** A pool whose threads do what the text says, and the lanes it started. */
-async function unruly(settings: Partial<PoolSettings> = {}, onnxFile = "model.onnx") {
+async function unruly(settings: Partial<PoolSettings> = {}, onnxFile = "model.onnx", loadMs = 10_000) {
   const lanes: Lane[] = [];
   const release = new SharedArrayBuffer(4);
   const about = { release } satisfies UnrulySettings as unknown as TransformerSettings;
   const reasons: string[] = [];
   const start = (): Lane => {
-    const lane = startLane(URL_OF_UNRULY, { folder: "/nowhere", onnxFile, settings: about });
+    const lane = startLane(URL_OF_UNRULY, { folder: "/nowhere", onnxFile, settings: about }, loadMs);
     lanes.push(lane);
     return lane;
   };
@@ -114,5 +114,18 @@ describe("a pool of threads", () => {
 
   it("cannot be made of threads that die while they start", async () => {
     await expect(unruly({}, "dies")).rejects.toThrow("/nowhere/dies: it ended");
+  });
+
+  it.each(["hangs", "hangs inside 500"])("cannot be made of threads that never have loaded: %s", async (onnxFile) => {
+    const before = performance.now();
+    await expect(unruly({}, onnxFile, 300)).rejects.toThrow(`/nowhere/${onnxFile}: it was not loaded within 300 ms`);
+    expect(performance.now() - before).toBeLessThan(5_000);
+  });
+
+  it("gives up a later thread that never has loaded, and starts another", async () => {
+    await using used = await unruly({}, "hangs later", 1_000);
+    expect(await codeOf(used.pool, "crash", 1)).toBe("worker_lost");
+    await expect.poll(() => used.lanes.length, { timeout: 8_000 }).toBeGreaterThan(2);
+    expect(used.reasons).toContain("it was not loaded within 1000 ms");
   });
 });

@@ -55,6 +55,8 @@ export async function createPool(startLane: () => Lane, folder: string, settings
   const abandoned = new Set<Lane>();
   const queue: Job[] = [];
   let isClosed = false;
+  /** Whether the model was ever loaded: a thread that dies before is not replaced. */
+  let isUsable = false;
   let refused = 0;
   let replaced = 0;
   let deathsInARow = 0;
@@ -73,7 +75,7 @@ export async function createPool(startLane: () => Lane, folder: string, settings
       else restart();
     });
     void worker.lane.ready.then((problem) => {
-      if (problem !== null) return worker.lane.stop();
+      if (problem !== null) return giveUp(worker, problem.reason);
       worker.isReady = true;
       pump();
     });
@@ -89,7 +91,7 @@ export async function createPool(startLane: () => Lane, folder: string, settings
     restarts.add(timer);
   };
   const replace = (reason: string): void => {
-    if (isClosed) return;
+    if (isClosed || !isUsable) return;
     replaced++;
     deathsInARow++;
     onReplaced?.(reason);
@@ -108,7 +110,7 @@ export async function createPool(startLane: () => Lane, folder: string, settings
   const work = async (worker: Worker, batch: readonly Job[]): Promise<void> => {
     const now = performance.now();
     const mostMs = Math.max(...batch.map(({ endsAt }) => endsAt - now));
-    const hung = setTimeout(() => giveUp(worker), Math.max(0, mostMs) + graceMs);
+    const hung = setTimeout(() => giveUp(worker, "it hung"), Math.max(0, mostMs) + graceMs);
     try {
       const items = batch.map(({ text, endsAt }) => ({ text, endsAt: Date.now() + endsAt - now }));
       const results = await worker.lane.run(items);
@@ -136,12 +138,12 @@ export async function createPool(startLane: () => Lane, folder: string, settings
       pump();
     }
   };
-  const giveUp = (worker: Worker): void => {
+  const giveUp = (worker: Worker, reason: string): void => {
     if (!workers.delete(worker)) return;
     abandoned.add(worker.lane);
     worker.lane.stop();
-    worker.lane.abandon("it hung");
-    replace("it hung");
+    worker.lane.abandon(reason);
+    replace(reason);
   };
 
   const onExit = (): void => {
@@ -162,12 +164,14 @@ export async function createPool(startLane: () => Lane, folder: string, settings
     if (abandoned.size === 0) process.off("exit", onExit);
   };
 
-  const first = start();
-  const problem = await first.lane.ready;
+  const { lane } = start();
+  const problem = await lane.ready;
   if (problem !== null) {
     await close();
+    if (lane.stop()) await lane.ended;
     throw new ModelFileError(join(folder, problem.file), problem.reason);
   }
+  isUsable = true;
   for (let i = 1; i < size; i++) start();
   return {
     score: async (text, { timeoutMs = usualMs, signal }) => {

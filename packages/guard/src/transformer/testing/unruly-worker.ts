@@ -37,4 +37,13 @@ const work = async ({ id, items }: WorkRequest): Promise<void> => {
 };
 parentPort?.on("message", (request: WorkRequest) => void work(request));
 if (onnxFile === "dies") process.exit(9);
+if (onnxFile === "hangs") for (;;);
+// The first thread of the process loads, those after it do not.
+if (onnxFile === "hangs later" && Atomics.add(new Int32Array(release), 0, 1) > 0) for (;;);
+if (onnxFile.startsWith("hangs inside")) {
+  await throughGate(gate, process.exit, async () => {
+    await Promise.resolve();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(onnxFile.split(" ")[2]));
+  });
+}
 say({ type: "ready" });
