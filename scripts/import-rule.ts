@@ -68,6 +68,7 @@ export const ROWS: readonly Row[] = [
       `${SERVER}sandboxes/types.ts`,
       `${SERVER}sandboxes/bytes.ts`,
       `${SERVER}sandboxes/exec-stream.ts`,
+      `${SERVER}sandboxes/terminal-stream.ts`,
       "packages/contract/",
       ...SERVER_LEAVES,
     ],

@@ -37,9 +37,9 @@ const refused = (promise: Promise<unknown>): Promise<unknown> =>
 describe("a sandbox that stays", () => {
   test("is opened, told of, used by several programs, and closed", async () => {
     const sandbox = await open({ labels: { suite: "acceptance" }, env: { COLOUR: "green" }, language: "python" });
-    expect(sandbox).toMatchObject({ status: "running", isolation: "namespace", reason: null, running: 0 });
+    expect(sandbox).toMatchObject({ status: "open", isolation: "namespace", reason: null, running: 0 });
     expect(sandbox.id).toMatch(/^sbx_/);
-    expect((await client.listSandboxes()).map(({ id }) => id)).toContain(sandbox.id);
+    expect((await client.listSandboxes()).sandboxes.map(({ id }) => id)).toContain(sandbox.id);
     const first = await client.execInSandbox(sandbox.id, {
       argv: ["python3", "-c", "import os,sys; open('kept','w').write(sys.stdin.read()); print(os.environ['COLOUR'])"],
       stdin: "ä",
@@ -47,9 +47,13 @@ describe("a sandbox that stays", () => {
     expect(first).toMatchObject({ status: "exited", exitCode: 0, stdout: "green\n", stderr: "" });
     const second = await client.execInSandbox(sandbox.id, { argv: ["cat", "kept"], cwd: "/box/cwd" });
     expect(second.stdout).toBe("ä");
-    expect(await client.deleteSandbox(sandbox.id)).toMatchObject({ status: "ended", reason: "it was closed" });
+    expect(await client.deleteSandbox(sandbox.id)).toMatchObject({
+      status: "closed",
+      endedBy: "deleted",
+      reason: "it was closed",
+    });
     expect(await refused(client.execInSandbox(sandbox.id, { argv: ["true"] }))).toBe("sandbox_ended");
-    expect(await client.getSandbox(sandbox.id)).toMatchObject({ status: "ended" });
+    expect(await client.getSandbox(sandbox.id)).toMatchObject({ status: "closed" });
   });
 
   test("gives output as it comes, and the result at the end", async () => {
@@ -168,7 +172,7 @@ describe("the command line", () => {
       expect(ran).toMatchObject({ code: 3, stdout: "carried1\n" });
       expect((await callCli(crucible, ["sandbox", "get", id, "d/f"])).stdout).toBe("carried");
       expect((await callCli(crucible, ["sandbox", "get", id, "d/f", file])).code).not.toBe(0);
-      expect((await callCli(crucible, ["sandbox", "list"])).stdout).toContain(`${id}  running`);
+      expect((await callCli(crucible, ["sandbox", "list"])).stdout).toContain(`${id}  open`);
       expect((await callCli(crucible, ["sandbox", "close", id])).stdout).toContain("it was closed");
       const late = await callCli(crucible, ["exec", "--sandbox", id, "--", "true"]);
       expect(late.code).toBe(125);

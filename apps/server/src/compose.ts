@@ -35,7 +35,8 @@ import type { Announce } from "./store/run-writer.ts";
 import { createScreeningReader, type ScreeningReader } from "./store/screening-reader.ts";
 import { insertScreenings, removeScreenings } from "./store/screening-writer.ts";
 import type { KeyReader, RunReader } from "./store/types.ts";
-import { createSandboxes } from "./sandboxes/sandboxes.ts";
+import { createSandboxRecords } from "./store/sandbox-records.ts";
+import { createSandboxes, type SandboxHost } from "./sandboxes/sandboxes.ts";
 import type { Sandboxes } from "./sandboxes/types.ts";
 import { engineForSandbox } from "./submit/sandbox-engine.ts";
 import { createSubmit, type ClosableSubmit } from "./submit/submit.ts";
@@ -65,8 +66,7 @@ export interface ComposedServer extends AsyncDisposable {
   readonly screenings: ScreeningReader;
   /** Screens without a model; null without the gateway role. */
   readonly screen: Screen | null;
-  /** Null without the worker role. */
-  readonly sandboxes: Sandboxes | null;
+  readonly sandboxes: Sandboxes;
   /** Undefined where the database had a key that the data directory does not know. */
   readonly bootstrapKey: string | undefined;
   /** Releases everything, in reverse; running work is given back after `drainMs`. */
@@ -133,27 +133,31 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
           settings: workerSettings(config),
         });
   if (worker !== null) undo.defer(() => worker.stop(config.drainMs));
-  const sandboxes =
+  const host: SandboxHost | null =
     executor === null
       ? null
-      : undo.use(
-          createSandboxes({
-            open: (engine, { limits, env, network, language, image }) =>
-              executor.openSession(engine, {
-                limits: definedOnly(limits),
-                env,
-                ...(language === undefined ? {} : { language }),
-                ...(image === undefined ? {} : { image }),
-                ...(network === undefined ? {} : { network }),
-              }),
-            chooseEngine: async (request) =>
-              engineForSandbox(request, { catalog: await catalog(), knownLanguages: knownLanguages() }),
-            cleanArchive,
-            onCount: (open) => metrics.openSandboxes(open),
-            log,
-            maxReplyBytes: config.bodyLimitBytes,
-          }),
-        );
+      : {
+          open: (engine, { limits, env, network, language, image }) =>
+            executor.openSession(engine, {
+              limits: definedOnly(limits),
+              env,
+              ...(language === undefined ? {} : { language }),
+              ...(image === undefined ? {} : { image }),
+              ...(network === undefined ? {} : { network }),
+            }),
+          chooseEngine: async (request) =>
+            engineForSandbox(request, { catalog: await catalog(), knownLanguages: knownLanguages() }),
+        };
+  const sandboxes = undo.use(
+    createSandboxes({
+      host,
+      records: createSandboxRecords(database, id),
+      cleanArchive,
+      onCount: (open) => metrics.openSandboxes(open),
+      log,
+      maxReplyBytes: config.bodyLimitBytes,
+    }),
+  );
   const gateway = config.roles.includes("gateway") ? undo.use(await openGateway(config, database, metrics, log)) : null;
 
   const resources = undo.move();

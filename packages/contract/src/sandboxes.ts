@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ERROR_CODES, type ErrorCode } from "./errors.ts";
 import { IsolationLevel, IsolationRequest, Limits, LimitsRequest, OutputEncoding } from "./runs.ts";
 
 const argument = z
@@ -66,27 +67,57 @@ export const SandboxRequest = z
 export type SandboxRequest = z.infer<typeof SandboxRequest>;
 export type SandboxRequestInput = z.input<typeof SandboxRequest>;
 
+/** `lost`: it ended with the process that had it, which could not close it. */
+export const SandboxStatus = z.enum(["open", "closed", "lost"]);
+export type SandboxStatus = z.infer<typeof SandboxStatus>;
+
+/** What ended a sandbox. The last two go with `lost`. */
+export const SandboxEnd = z.enum([
+  "deleted",
+  "idle",
+  "lifetime",
+  "ended_by_itself",
+  "server_stopped",
+  "server_restarted",
+  "executor_died",
+]);
+export type SandboxEnd = z.infer<typeof SandboxEnd>;
+
 export const Sandbox = z
   .object({
     id: z.string().meta({ description: "`sbx_` and a ULID." }),
-    status: z.enum(["running", "ended"]),
+    status: SandboxStatus,
+    language: z.string().nullable().meta({ description: "What was asked for." }),
+    image: z.string().nullable().meta({ description: "What was asked for." }),
     engine: z.string(),
     isolation: IsolationLevel,
     limits: Limits,
     labels: z.record(z.string(), z.string()),
     idleTimeoutMs: z.number().int(),
     createdAt: z.iso.datetime(),
-    lastUsedAt: z.iso.datetime(),
+    lastUsedAt: z.iso.datetime().meta({ description: "Up to half a minute ago where another process has it." }),
     endsAt: z.iso.datetime().meta({ description: "When its lifetime is over." }),
     endedAt: z.iso.datetime().nullable(),
-    reason: z.string().nullable().meta({ description: "Why it ended." }),
-    running: z.number().int().meta({ description: "Programs in it at this moment." }),
+    endedBy: SandboxEnd.nullable(),
+    reason: z.string().nullable().meta({ description: "The same in words." }),
+    running: z
+      .number()
+      .int()
+      .nullable()
+      .meta({ description: "Programs in it at this moment; null where another process has it." }),
   })
   .meta({ id: "Sandbox" });
 export type Sandbox = z.infer<typeof Sandbox>;
-export const SandboxList = z
-  .object({ sandboxes: z.array(Sandbox) })
-  .meta({ id: "SandboxList", description: "Newest first; ended ones are kept for a while." });
+export const ListSandboxesQuery = z.strictObject({
+  status: z.enum([...SandboxStatus.options, "any"]).default("open"),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().optional().meta({ description: "`nextCursor` of the page before." }),
+});
+export type ListSandboxesQuery = z.infer<typeof ListSandboxesQuery>;
+export const SandboxPage = z
+  .object({ sandboxes: z.array(Sandbox), nextCursor: z.string().nullable() })
+  .meta({ id: "SandboxPage", description: "Newest first." });
+export type SandboxPage = z.infer<typeof SandboxPage>;
 export const SandboxIdParams = z.strictObject({
   id: z.string().regex(/^sbx_[0-9A-HJKMNP-TV-Z]{26}$/, "must be a sandbox id"),
 });
@@ -149,3 +180,61 @@ export const DirectoryListing = z
   .meta({ id: "DirectoryListing" });
 export type DirectoryListing = z.infer<typeof DirectoryListing>;
 export const FileWritten = z.object({ path: z.string(), sizeBytes: z.number().int() }).meta({ id: "FileWritten" });
+
+const cells = z.number().int().min(1).max(4096);
+
+/** What POST /api/v1/sandboxes/{id}/terminals takes. */
+export const TerminalRequest = z
+  .strictObject({
+    argv: z
+      .array(argument)
+      .min(1)
+      .max(1024)
+      .default(["bash", "-i"])
+      .meta({ description: "The program and its arguments; no shell in between." }),
+    cwd: path.optional(),
+    env: variables,
+    rows: cells.default(24),
+    columns: cells.default(80),
+    idleTimeoutMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(86_400_000)
+      .default(900_000)
+      .meta({ description: "Ended after so long without input or output." }),
+  })
+  .meta({ id: "TerminalRequest" });
+export type TerminalRequest = z.infer<typeof TerminalRequest>;
+export type TerminalRequestInput = z.input<typeof TerminalRequest>;
+
+/** What the stream of a terminal tells: `opened` first, `result` or `error` last. */
+export const TerminalEvent = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("opened"), terminal: z.string().meta({ description: "`trm_` and a ULID." }) }),
+    z.object({ type: z.literal("output"), text: z.string(), encoding: OutputEncoding }),
+    z.object({
+      type: z.literal("result"),
+      status: ExecResult.shape.status,
+      exitCode: z.number().int().nullable(),
+      signal: z.string().nullable(),
+    }),
+    z.object({
+      type: z.literal("error"),
+      code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+      status: z.number().int(),
+    }),
+  ])
+  .meta({ id: "TerminalEvent" });
+export type TerminalEvent = z.infer<typeof TerminalEvent>;
+
+/** What a terminal takes at once, bytes; and what may wait for a program that does not read. */
+export const TERMINAL_INPUT_BYTES = 65_536;
+
+export const TerminalIdParams = SandboxIdParams.extend({
+  terminal: z.string().regex(/^trm_[0-9A-HJKMNP-TV-Z]{26}$/, "must be a terminal id"),
+});
+export const TerminalSize = z.strictObject({ rows: cells, columns: cells }).meta({ id: "TerminalSize" });
+export type TerminalSize = z.infer<typeof TerminalSize>;
+export const TerminalInputTaken = z.object({ sizeBytes: z.number().int() }).meta({ id: "TerminalInputTaken" });

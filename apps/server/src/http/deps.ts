@@ -82,8 +82,8 @@ export interface HttpDeps {
   readonly screenings: ScreeningReader;
   /** Screens without a model, and puts it on record; null without the gateway role. */
   readonly screen: ((request: ScreeningRequest, caller: ScreeningCaller) => Promise<ScreeningReply>) | null;
-  /** Sandboxes that stay; null without the worker role. */
-  readonly sandboxes: Sandboxes | null;
+  /** Sandboxes that stay; without the worker role they are told of, and not used. */
+  readonly sandboxes: Sandboxes;
   /** Resolves when jobs can be enqueued and fetched, else rejects. */
   readonly queueReady: () => Promise<void>;
   readonly metrics: ServerMetrics;

@@ -2,132 +2,127 @@ import { ApiError, type ExecResult, type Sandbox, type SandboxRequest } from "@c
 import type { HostedSession } from "../executor/types.ts";
 import type { Log } from "../log.ts";
 import { createIdSource } from "../store/ids.ts";
+import type { SandboxRecords } from "../store/sandbox-records.ts";
 import { fromBytes, toBytes } from "./bytes.ts";
+import { createLedger } from "./ledger.ts";
+import { createLiveSandbox, type LiveSandbox } from "./live.ts";
+import { createTerminals, type Terminals } from "./terminals.ts";
 import type { Sandboxes } from "./types.ts";
 
-export interface SandboxesDeps {
+/** What opens sandboxes in this process. */
+export interface SandboxHost {
   /** @throws ApiError */
   readonly open: (engine: string, request: SandboxRequest) => Promise<HostedSession>;
   /** The engine for a request; refuses what this server does not have or allow. @throws ApiError */
   readonly chooseEngine: (request: SandboxRequest) => Promise<string>;
+}
+
+export interface SandboxesDeps {
+  /** Null in a process without an executor: it tells of sandboxes, and has none. */
+  readonly host: SandboxHost | null;
+  readonly records: SandboxRecords;
   /** An archive of an enemy's, checked and written afresh. @throws ApiError `bad_archive` */
   readonly cleanArchive: (archive: Uint8Array) => Promise<Uint8Array>;
-  /** Told how many are open. */
+  /** Told how many are open here. */
   readonly onCount: (open: number) => void;
   readonly log: Log;
   /** Largest file or archive in a reply, bytes. */
   readonly maxReplyBytes: number;
 }
 
+/** One of this process: here until its end is in the database. */
 interface Entry {
-  readonly id: string;
-  /** Without its variables: those of the ended would stay for long. */
-  readonly request: Pick<SandboxRequest, "labels" | "idleTimeoutMs" | "lifetimeMs">;
-  readonly session: HostedSession;
-  readonly createdAt: Date;
-  lastUsedAt: Date;
-  endedAt: Date | null;
-  reason: string | null;
-  closing: string | null;
-  running: number;
-  idle: NodeJS.Timeout | undefined;
-  life: NodeJS.Timeout | undefined;
+  readonly live: LiveSandbox;
+  readonly terminals: Terminals;
 }
 
-/** Ended ones that are still told of. */
-const KEPT_ENDED = 200;
-
-/** Sandboxes that stay, of this process: their ids, time limits, and what is done in them. */
+/** Sandboxes that stay: those of this process are used and ended here, all are told of from the database. */
 export function createSandboxes(deps: SandboxesDeps): Sandboxes & AsyncDisposable {
-  const { log } = deps;
+  const { host, records, log } = deps;
   const nextId = createIdSource("sbx");
+  const nextTerminalId = createIdSource("trm");
   const entries = new Map<string, Entry>();
+  const ledger = createLedger({ records, onEndSaved: (id) => entries.delete(id), log });
   let closed = false;
 
-  const open = (): Entry[] => [...entries.values()].filter((entry) => entry.endedAt === null);
-  const close = async (entry: Entry, why: string): Promise<void> => {
-    entry.closing ??= why;
-    await entry.session
-      .close()
-      .catch((error: unknown) => log.warn({ err: error, sandbox: entry.id }, "closing failed"));
-    await entry.session.ended;
+  const isOpen = ({ live }: Entry): boolean => live.change().status === "open";
+  const count = (): void => deps.onCount([...entries.values()].filter(isOpen).length);
+  const stored = async (id: string): Promise<Sandbox> => {
+    const sandbox = await records.get(id);
+    if (sandbox === null) throw new ApiError("not_found", `there is no sandbox ${id}`);
+    return sandbox;
   };
-  const onEnded = (entry: Entry, reason: string): void => {
-    clearTimeout(entry.idle);
-    clearTimeout(entry.life);
-    entry.endedAt = new Date();
-    entry.reason = entry.closing ?? reason;
-    log.info({ sandbox: entry.id, reason: entry.reason }, "a sandbox ended");
-    deps.onCount(open().length);
-    const ended = [...entries.values()].filter((one) => one.endedAt !== null);
-    for (const old of ended.slice(0, Math.max(0, ended.length - KEPT_ENDED))) entries.delete(old.id);
-  };
-  const restartIdle = (entry: Entry): void => {
-    clearTimeout(entry.idle);
-    entry.lastUsedAt = new Date();
-    if (entry.running > 0 || entry.endedAt !== null) return;
-    entry.idle = setTimeout(() => {
-      void close(entry, `nothing was asked of it for ${entry.request.idleTimeoutMs} ms`);
-    }, entry.request.idleTimeoutMs);
-    entry.idle.unref();
-  };
-  const find = (id: string): Entry => {
+  /** One that can be used, or the reason why not. The database is asked for those alone that are not here. */
+  const find = async (id: string): Promise<Entry> => {
     const entry = entries.get(id);
-    if (entry === undefined) throw new ApiError("not_found", `there is no sandbox ${id} in this process`);
-    return entry;
+    if (entry !== undefined) return entry;
+    const { status, reason } = await stored(id);
+    if (status === "open")
+      throw new ApiError("sandbox_elsewhere", `sandbox ${id} is open in another process of this Crucible`);
+    throw new ApiError("sandbox_ended", `sandbox ${id} has ended: ${reason}`);
   };
-  /** Work in a sandbox, which is not idle meanwhile. */
-  const use = async <T>(id: string, work: (session: HostedSession) => Promise<T>): Promise<T> => {
-    const entry = find(id);
-    if (entry.endedAt !== null || entry.closing !== null)
-      throw new ApiError("sandbox_ended", `sandbox ${id} has ended: ${entry.reason ?? entry.closing}`);
-    entry.running += 1;
-    clearTimeout(entry.idle);
-    entry.lastUsedAt = new Date();
-    try {
-      return await work(entry.session);
-    } finally {
-      entry.running -= 1;
-      restartIdle(entry);
-    }
+  const use = async <T>(id: string, work: (session: HostedSession) => Promise<T>): Promise<T> =>
+    (await find(id)).live.use(work);
+
+  const follow = (live: LiveSandbox): void => {
+    entries.set(live.id, { live, terminals: createTerminals(nextTerminalId) });
+    count();
+    void live.ended.then(() => {
+      count();
+      ledger.note(live);
+      return ledger.flush();
+    });
   };
 
   return {
     create: async (request) => {
+      if (host === null)
+        throw new ApiError("engine_unavailable", "sandboxes live where runs do: ask a process with the role `worker`");
       if (closed) throw new ApiError("shutting_down", "the server is stopping");
-      const engine = await deps.chooseEngine(request);
-      const session = await deps.open(engine, request);
+      const engine = await host.chooseEngine(request);
+      const session = await host.open(engine, request);
       const { id, createdAt } = nextId();
-      const entry: Entry = {
+      const live: LiveSandbox = createLiveSandbox({
         id,
-        request: { labels: request.labels, idleTimeoutMs: request.idleTimeoutMs, lifetimeMs: request.lifetimeMs },
-        session,
         createdAt,
-        lastUsedAt: createdAt,
-        endedAt: null,
-        reason: null,
-        closing: null,
-        running: 0,
-        idle: undefined,
-        life: undefined,
-      };
-      entries.set(id, entry);
-      entry.life = setTimeout(() => void close(entry, "its lifetime was over"), request.lifetimeMs);
-      entry.life.unref();
-      restartIdle(entry);
-      void session.ended.then((reason) => onEnded(entry, reason));
+        request,
+        session,
+        onUsed: () => ledger.note(live),
+        log,
+      });
+      try {
+        await records.insert(live.describe());
+      } catch (error) {
+        // Nobody has its id: one that the database does not know of must not stay.
+        await live.close("deleted", "it could not be recorded");
+        throw error;
+      }
+      follow(live);
       log.info({ sandbox: id, engine }, "a sandbox was opened");
-      deps.onCount(open().length);
-      if (closed) await close(entry, "the server stopped");
-      return toSandbox(entry);
+      if (closed) await live.close("server_stopped", "the server stopped");
+      return live.describe();
     },
-    list: () => [...entries.values()].toReversed().map(toSandbox),
-    get: (id) => toSandbox(find(id)),
+    list: async (query) => {
+      const page = await records.list(query);
+      const sandboxes = page.sandboxes.map((one) => entries.get(one.id)?.live.describe() ?? one);
+      return {
+        ...page,
+        sandboxes: sandboxes.filter(({ status }) => query.status === "any" || status === query.status),
+      };
+    },
+    get: async (id) => entries.get(id)?.live.describe() ?? stored(id),
     remove: async (id) => {
-      const entry = find(id);
-      if (entry.endedAt === null) await close(entry, "it was closed");
-      return toSandbox(entry);
+      const entry = entries.get(id);
+      if (entry === undefined) {
+        const sandbox = await stored(id);
+        if (sandbox.status === "open") await find(id);
+        return sandbox;
+      }
+      await entry.live.close("deleted", "it was closed");
+      await ledger.flush();
+      return entry.live.describe();
     },
+    expectOpen: (id) => use(id, async () => undefined),
     exec: (id, { argv, cwd, env, stdin, stdinEncoding, user, timeoutMs }, { signal, onOutput }) =>
       use(id, async (session) => {
         const spec = {
@@ -149,6 +144,20 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes & AsyncDisposabl
           stderrEncoding: stderr.encoding,
         } satisfies ExecResult;
       }),
+    openTerminal: async (id, request, options) => {
+      const { live, terminals } = await find(id);
+      const opened = Promise.withResolvers<Awaited<ReturnType<Terminals["open"]>>>();
+      // The sandbox is used until the terminal has ended, and no failure to open one goes unheard.
+      const using = live.use(async (session) => {
+        const terminal = await terminals.open(session, request, options);
+        opened.resolve(terminal);
+        await terminal.ended.catch(() => undefined);
+      });
+      using.catch(opened.reject);
+      return opened.promise;
+    },
+    writeToTerminal: async (id, terminal, bytes) => (await find(id)).terminals.write(terminal, bytes),
+    resizeTerminal: async (id, terminal, size) => (await find(id)).terminals.resize(terminal, size),
     writeFile: (id, path, content) => use(id, (session) => session.writeFile(path, content)),
     readFile: (id, path) => use(id, (session) => session.readFile(path, deps.maxReplyBytes)),
     listDirectory: (id, path) =>
@@ -165,26 +174,8 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes & AsyncDisposabl
     writeArchive: (id, path, archive) => use(id, (session) => session.unpack(path, archive)),
     [Symbol.asyncDispose]: async () => {
       closed = true;
-      await Promise.all(open().map((entry) => close(entry, "the server stopped")));
+      await Promise.all([...entries.values()].map(({ live }) => live.close("server_stopped", "the server stopped")));
+      await ledger[Symbol.asyncDispose]();
     },
-  };
-}
-
-function toSandbox(entry: Entry): Sandbox {
-  const { id, request, session, createdAt, lastUsedAt, endedAt, reason, running } = entry;
-  return {
-    id,
-    status: endedAt === null ? "running" : "ended",
-    engine: session.engine,
-    isolation: session.isolation,
-    limits: session.limits,
-    labels: request.labels,
-    idleTimeoutMs: request.idleTimeoutMs,
-    createdAt: createdAt.toISOString(),
-    lastUsedAt: lastUsedAt.toISOString(),
-    endsAt: new Date(createdAt.getTime() + request.lifetimeMs).toISOString(),
-    endedAt: endedAt?.toISOString() ?? null,
-    reason,
-    running,
   };
 }

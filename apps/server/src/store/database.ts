@@ -67,7 +67,8 @@ async function openPglite(directory: string): Promise<Database> {
     listen: async () => async () => {},
     // No autovacuum in one process. 25,000 runs leave 1 MB of dead entries in each index, and this takes 0.15 s.
     vacuum: async () => {
-      for (const table of ["runs", "workers", "screenings", "pgboss.job_common"]) await pglite.exec(`vacuum ${table}`);
+      for (const table of ["runs", "workers", "screenings", "sandboxes", "pgboss.job_common"])
+        await pglite.exec(`vacuum ${table}`);
     },
     close: async () => {
       if (!pglite.closed) await pglite.close();

@@ -3,6 +3,8 @@ import type {
   IsolationLevel,
   OutcomeStatus,
   RunStatus,
+  SandboxEnd,
+  SandboxStatus,
   ScreeningDecision,
   ScreeningDirection,
   ScreeningSource,
@@ -80,6 +82,26 @@ export interface ScreeningsTable {
   detail: string;
 }
 
+/** A row of `sandboxes`; `limits` and `labels` are JSON text. */
+export interface SandboxesTable {
+  id: string;
+  owner: string;
+  state: SandboxStatus;
+  language: string | null;
+  image: string | null;
+  engine: string;
+  isolation_level: IsolationLevel;
+  limits: string;
+  labels: string;
+  idle_timeout_ms: number;
+  created_at: Time;
+  last_used_at: Time;
+  expires_at: Time;
+  ended_at: NullableTime;
+  ended_by: SandboxEnd | null;
+  reason: string | null;
+}
+
 /** All tables of the migrations, for Kysely. */
 export interface Schema {
   runs: RunsTable;
@@ -87,4 +109,5 @@ export interface Schema {
   api_keys: ApiKeysTable;
   workers: WorkersTable;
   screenings: ScreeningsTable;
+  sandboxes: SandboxesTable;
 }

@@ -13,6 +13,7 @@ import {
   type ClaimedRun,
   type FinishedAttempt,
 } from "../store/run-writer.ts";
+import { loseSandboxes } from "../store/sandbox-records.ts";
 
 /** Where the changes of a worker go. */
 export interface Place {
@@ -34,6 +35,8 @@ export interface Recovered {
   readonly requeued: number;
   readonly finished: readonly FinishedAttempt[];
   readonly events: readonly AppendedEvent[];
+  /** Sandboxes that stay, which went with their process. */
+  readonly sandboxesLost: number;
 }
 
 /** Claims up to `count` waiting runs for a worker. */
@@ -104,6 +107,7 @@ export async function recover(place: Place, options: { leaseMs: number; maxAttem
       delete from workers where seen_at < clock_timestamp() - ${String(options.leaseMs)}::float8 * interval '1 ms'`.execute(
       tx,
     );
+    const sandboxesLost = await loseSandboxes(tx);
     const { rows: orphans } = await sql<{
       id: string;
       worker_id: string;
@@ -116,7 +120,7 @@ export async function recover(place: Place, options: { leaseMs: number; maxAttem
       select id, worker_id, attempt, lost, engine, isolation_level, cancel_requested from runs
       where status = 'running' and not exists (select 1 from workers where workers.id = runs.worker_id)
       order by id for update skip locked`.execute(tx);
-    if (orphans.length === 0) return { requeued: 0, finished: [], events: [] };
+    if (orphans.length === 0) return { requeued: 0, finished: [], events: [], sandboxesLost };
 
     const ended = orphans.filter((run) => run.cancel_requested || run.lost + 1 >= options.maxAttempts);
     const finishedAt = new Date();
@@ -151,7 +155,7 @@ export async function recover(place: Place, options: { leaseMs: number; maxAttem
       again.map((run) => run.id),
     );
     const events = [...again.map((run) => requeuedEvent(run.id, "its worker died")), ...finished.map(finishedEvent)];
-    return { requeued: again.length, finished, events: await appendEvents(tx, events, announce) };
+    return { requeued: again.length, finished, events: await appendEvents(tx, events, announce), sandboxesLost };
   });
 }
 

@@ -62,7 +62,7 @@ function parameters(schema: z.ZodType | undefined, where: "path" | "query", book
 
 const BYTES: JsonSchema = { type: "string", format: "binary" };
 
-function replyContent(form: z.ZodType | string, book: SchemaBook): Content {
+function replyContent(form: z.ZodType | string, { events }: RouteSpec, book: SchemaBook): Content {
   if (typeof form !== "string") return { "application/json": { schema: book.write(form, "output") } };
   if (form === "application/octet-stream" || form === "application/x-tar") return { [form]: { schema: BYTES } };
   if (form !== "text/event-stream")
@@ -71,9 +71,8 @@ function replyContent(form: z.ZodType | string, book: SchemaBook): Content {
     [form]: {
       schema: {
         type: "string",
-        description:
-          "Blocks of `event:` (the event's type), `data:` (the event as JSON) and, for all but `run.output`, `id:` (its number, for Last-Event-ID). A comment comes on silence.",
-        "x-event-schema": book.write(RunEvent, "output"),
+        description: `Blocks of \`event:\` (the event's type)${events === undefined ? ", `data:` (the event as JSON) and, for all but `run.output`, `id:` (its number, for Last-Event-ID)" : " and `data:` (the event as JSON)"}. A comment comes on silence.`,
+        "x-event-schema": book.write(events ?? RunEvent, "output"),
       },
     },
   };
@@ -101,7 +100,7 @@ function errorResponses(codes: readonly ErrorCode[], book: SchemaBook): Record<s
 }
 
 function operation(name: string, route: RouteSpec, book: SchemaBook): Operation {
-  const resumes = Object.values(route.responses).includes("text/event-stream");
+  const resumes = route.method === "GET" && Object.values(route.responses).includes("text/event-stream");
   const all: Parameter[] = [
     ...parameters(route.params, "path", book),
     ...parameters(route.query, "query", book),
@@ -119,7 +118,11 @@ function operation(name: string, route: RouteSpec, book: SchemaBook): Operation 
   ];
   const replies = Object.entries(route.responses).map(([status, form]): [string, ResponseObject] => [
     status,
-    { description: STATUS_TEXT[Number(status)] ?? status, headers: REQUEST_ID, content: replyContent(form, book) },
+    {
+      description: STATUS_TEXT[Number(status)] ?? status,
+      headers: REQUEST_ID,
+      content: replyContent(form, route, book),
+    },
   ]);
   const security = !route.auth
     ? []

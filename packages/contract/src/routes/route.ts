@@ -28,6 +28,8 @@ export interface RouteSpec {
       | "application/json"
     >
   >;
+  /** Of a `text/event-stream`: each event's data. Default: `RunEvent`. */
+  readonly events?: z.ZodType;
   readonly errors: readonly ErrorCode[];
 }
 

@@ -1,5 +1,6 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Io } from "../../io.ts";
+import { write } from "../../io.ts";
 import { CliProblem } from "../../problem.ts";
 
 /** Rows and columns of a terminal. */
@@ -13,8 +14,6 @@ export interface FarTerminal<End> {
   /** Resolves when more may be written. */
   write(bytes: Uint8Array): Promise<void>;
   resize(size: Size): void;
-  /** So much of its output was written out here. */
-  taken(bytes: number): void;
   kill(): void;
   readonly ended: Promise<End>;
 }
@@ -28,18 +27,17 @@ export function ownTerminal(io: Io): { readonly stdin: ReadStream; readonly stdo
   return { stdin: io.stdin as ReadStream, stdout: io.stdout as WriteStream };
 }
 
-/** Joins this terminal to one inside until that has ended, and gives its end. Neither side runs ahead of the other. */
+/**
+ * Joins this terminal to one inside until that has ended, and gives its end.
+ * @param open is given what writes output here, and resolves when that has been written.
+ */
 export async function attach<End>(
   io: Io,
-  open: (size: Size, onOutput: (bytes: Uint8Array) => void) => Promise<FarTerminal<End>>,
+  open: (size: Size, onOutput: (bytes: Uint8Array) => Promise<void>) => Promise<FarTerminal<End>>,
 ): Promise<End> {
   const { stdin, stdout } = ownTerminal(io);
   const size = (): Size => ({ rows: stdout.rows || SIZE.rows, columns: stdout.columns || SIZE.columns });
-  const opening = Promise.withResolvers<FarTerminal<End>>();
-  const terminal = await open(size(), (bytes) => {
-    stdout.write(bytes, () => void opening.promise.then((far) => far.taken(bytes.length)));
-  });
-  opening.resolve(terminal);
+  const terminal = await open(size(), (bytes) => write(stdout, bytes));
   const onInput = (bytes: Buffer): void => {
     stdin.pause();
     // What cannot be written any more has lost its terminal: that ends by itself.

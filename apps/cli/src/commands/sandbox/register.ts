@@ -1,10 +1,11 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import { IsolationLevel } from "@crucible/contract";
+import { IsolationLevel, ListSandboxesQuery } from "@crucible/contract";
 import type { Io } from "../../io.ts";
 import type { ExecOptions } from "./exec.ts";
 import type { SandboxOptions } from "./options.ts";
 import type { RemoteOptions } from "./remote.ts";
+import type { ShellOptions } from "./shell.ts";
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
@@ -52,15 +53,24 @@ export function addSandboxCommands(
       done(await execCommand(io, [name, ...args], options));
     });
 
-  withSandbox(
-    program
-      .command("shell")
-      .description("open a shell on a terminal of its own in a new sandbox of this machine")
-      .argument("[program]", "another program than bash")
-      .argument("[args...]", "its arguments; put -- before the program"),
+  withServer(
+    withSandbox(
+      program
+        .command("shell")
+        .description(
+          "open a shell on a terminal of its own in a sandbox: of a server where one is named, else of this machine",
+        )
+        .argument("[program]", "another program than bash")
+        .argument("[args...]", "its arguments; put -- before the program"),
+    ),
   )
-    .addHelpText("after", "\nExamples:\n  crucible shell\n  crucible shell --limit memoryBytes=1GiB -- python3")
-    .action(async (name: string | undefined, args: string[], options: SandboxOptions) => {
+    .option("--local", "in a sandbox of this machine although CRUCIBLE_URL is set")
+    .option("--sandbox <id>", "in an open sandbox of a server")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  crucible shell\n  crucible shell --limit memoryBytes=1GiB -- python3\n  crucible shell --sandbox sbx_…",
+    )
+    .action(async (name: string | undefined, args: string[], options: ShellOptions) => {
       const { shellCommand } = await import("./shell.ts");
       done(await shellCommand(io, name === undefined ? [] : [name, ...args], options));
     });
@@ -74,11 +84,15 @@ export function addSandboxCommands(
     .action(async (options: RemoteOptions & SandboxOptions) => {
       done(await (await import("./remote.ts")).createCommand(io, options));
     });
-  withServer(sandbox.command("list").description("list them, newest first").option("--json", "as JSON")).action(
-    async (options: RemoteOptions) => {
+  withServer(sandbox.command("list").description("list them, newest first").option("--json", "as JSON"))
+    .addOption(
+      new Option("--status <status>", "ended ones instead, or any")
+        .choices(ListSandboxesQuery.shape.status.unwrap().options)
+        .default("open"),
+    )
+    .action(async (options: RemoteOptions & { status: ListSandboxesQuery["status"] }) => {
       done(await (await import("./remote.ts")).listCommand(io, options));
-    },
-  );
+    });
   withServer(sandbox.command("close").description("close one").argument("<id>").option("--json", "as JSON")).action(
     async (id: string, options: RemoteOptions) => {
       done(await (await import("./remote.ts")).closeCommand(io, id, options));

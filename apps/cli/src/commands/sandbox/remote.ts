@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { ClientError, createClient } from "@crucible/contract";
-import type { Client, Sandbox } from "@crucible/contract";
+import type { Client, ListSandboxesQuery, Sandbox, SandboxRequestInput } from "@crucible/contract";
 import { findKey } from "../../backend/keys.ts";
 import { addressOf } from "../../backend/open.ts";
 import { explain } from "../../backend/remote.ts";
@@ -10,6 +10,10 @@ import { CliProblem } from "../../problem.ts";
 import { table } from "../../table.ts";
 import { isolationOf, specOf } from "./options.ts";
 import type { SandboxOptions } from "./options.ts";
+
+const PAGE = 200;
+/** Newest ones that a list shows: ended ones are kept for ever. */
+const MOST_LISTED = 1000;
 
 /** Where the server is. */
 export interface RemoteOptions {
@@ -43,19 +47,23 @@ async function show(io: Io, sandboxes: readonly Sandbox[], json: boolean | undef
     status,
     engine,
     createdAt,
-    status === "running" ? `until ${endsAt}` : (reason ?? ""),
+    status === "open" ? `until ${endsAt}` : (reason ?? ""),
   ]);
   await write(io.stdout, table(["id", "status", "engine", "created", ""], rows));
 }
 
-export async function createCommand(
-  io: Io,
-  options: RemoteOptions &
-    SandboxOptions & { readonly idle?: number; readonly image?: string; readonly lifetime?: number },
-): Promise<number> {
+/** What only `sandbox create` takes. */
+interface CreateOptions extends RemoteOptions, SandboxOptions {
+  readonly idle?: number;
+  readonly image?: string;
+  readonly lifetime?: number;
+}
+
+/** What the server is asked for. @throws CliProblem for what cannot be read. */
+export function requestOf(options: CreateOptions): SandboxRequestInput {
   const { env = {}, limits = {}, network } = specOf(options);
   const isolation = isolationOf(options);
-  const request = {
+  return {
     env,
     limits,
     ...(network === undefined ? {} : { network: { allow: [...network.allow] } }),
@@ -64,13 +72,30 @@ export async function createCommand(
     ...(options.idle === undefined ? {} : { idleTimeoutMs: options.idle }),
     ...(options.lifetime === undefined ? {} : { lifetimeMs: options.lifetime }),
   };
-  const sandbox = await onServer(io, options, (client) => client.createSandbox(request));
+}
+
+export async function createCommand(io: Io, options: CreateOptions): Promise<number> {
+  const sandbox = await onServer(io, options, (client) => client.createSandbox(requestOf(options)));
   await write(io.stdout, options.json === true ? `${JSON.stringify(sandbox)}\n` : `${sandbox.id}\n`);
   return 0;
 }
 
-export async function listCommand(io: Io, options: RemoteOptions): Promise<number> {
-  await show(io, await onServer(io, options, (client) => client.listSandboxes()), options.json);
+export async function listCommand(
+  io: Io,
+  options: RemoteOptions & { readonly status: ListSandboxesQuery["status"] },
+): Promise<number> {
+  const { status } = options;
+  const found = await onServer(io, options, async (client) => {
+    const all: Sandbox[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await client.listSandboxes({ status, limit: PAGE, cursor });
+      all.push(...page.sandboxes);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && all.length < MOST_LISTED);
+    return all;
+  });
+  await show(io, found, options.json);
   return 0;
 }
 

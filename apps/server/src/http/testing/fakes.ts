@@ -262,6 +262,31 @@ export const TEST_SELFCHECK: SelfcheckReport = {
   sha256: "0".repeat(64),
 };
 
+/** Sandboxes of a server that has none, and never had one. */
+function noSandboxes(): HttpDeps["sandboxes"] {
+  const none = async (): Promise<never> => {
+    throw new ApiError("not_found", "there is no such sandbox");
+  };
+  return {
+    create: async () => {
+      throw new ApiError("engine_unavailable", "there are no sandboxes here");
+    },
+    list: async () => ({ sandboxes: [], nextCursor: null }),
+    get: none,
+    remove: none,
+    expectOpen: none,
+    exec: none,
+    openTerminal: none,
+    writeToTerminal: none,
+    resizeTerminal: none,
+    writeFile: none,
+    readFile: none,
+    listDirectory: none,
+    readArchive: none,
+    writeArchive: none,
+  };
+}
+
 /** Everything `buildApp` needs, in memory. */
 export function memoryDeps(settings: Partial<HttpSettings> = {}) {
   const bus = memoryBus();
@@ -279,7 +304,7 @@ export function memoryDeps(settings: Partial<HttpSettings> = {}) {
     bus,
     catalog: async () => TEST_CATALOG,
     selfcheck: async () => null,
-    sandboxes: null,
+    sandboxes: noSandboxes(),
     screenings: {
       getScreening: async () => null,
       listScreenings: async () => ({ screenings: [], nextCursor: null }),
