@@ -52,6 +52,34 @@ print(os.listdir("/tmp"), os.listdir("/dev/shm"), sys._getframe().f_back is not 
     expect(decode(stdout)).toBe("[False, False, False] False False False\n[] [] True\n");
   });
 
+  it("finds no trace of what an earlier run did in its network", async () => {
+    const send = `
+import socket
+server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen()
+socket.create_connection(server.getsockname()).sendall(b"x" * 1000)
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect_ex(("192.0.2.1", 9))
+print(open("/proc/net/dev").read().count(" 0 "))`;
+    const look = `
+import os, sys
+def read(name):
+    with open("/proc/net/" + name) as file: return file.read()
+print(sys._getframe().f_back is not None, [read(name) for name in ("dev", "snmp", "netstat", "snmp6", "sockstat", "tcp", "udp", "unix")])`;
+    const before = decode((await forked.run(specOf(look))).stdout);
+    expect(before).toMatch(/^True/);
+    expect((await forked.run(specOf(send))).status).toBe("exited");
+    for (let run = 0; run < 3; run += 1) expect(decode((await forked.run(specOf(look))).stdout)).toBe(before);
+  });
+
+  it("is made before its request comes, and is in a control group of its own", async () => {
+    const { setupMs, peakMemoryBytes } = await forked.run(specOf("print(1)"));
+    expect(peakMemoryBytes).toBeGreaterThan(500_000);
+    expect(setupMs).toBeLessThan(1_000);
+    const groups = new Set<string>();
+    const own = specOf("print(open('/proc/self/cgroup').read(), __import__('os').readlink('/proc/self/ns/pid'))");
+    for (let run = 0; run < 4; run += 1) groups.add(decode((await forked.run(own)).stdout));
+    expect(groups.size).toBe(4);
+  });
+
   it("is started afresh when it brings variables, which could change how Python starts", async () => {
     const spec = { ...specOf("import sys; print(hash('x'), sys._getframe().f_back)"), env: { PYTHONHASHSEED: "1" } };
     const [first, second] = [await forked.run(spec), await forked.run(spec)];

@@ -2,7 +2,6 @@ import { ARTIFACTS_DIR } from "../artifacts/read.ts";
 import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { withSeen } from "../behaviour/judge.ts";
 import { watchRoutes } from "../behaviour/unroutable.ts";
-import type { RouteWatch } from "../behaviour/unroutable.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import { launcherScript } from "../launcher/script.ts";
@@ -17,7 +16,7 @@ import type { OutcomeFrame } from "../run/outcome.ts";
 import { commandsOf, givenBytes, makesArtifactsDir } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
-import type { ForkedRun } from "../template/template.ts";
+import type { ForkedRun } from "../template/forked.ts";
 import type { Engine, ProbeReport, RunOptions, RunOutcome } from "../types.ts";
 import { boxArgs, parentDirs } from "./args.ts";
 import { decoyArgs, decoyMountArgs } from "./decoy-args.ts";
@@ -48,25 +47,24 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       plan,
       setupMs: performance.now() - startedAt,
     });
-    runNumber += 1;
-    let group: RunGroup | null;
+    const decoyFile = host.decoys[slot] as DecoyFile;
+    decoyFile.fill(plan.decoy.file);
+    const forked = await warm.fork(host, slot, plan);
+    let group: RunGroup | null = forked?.group ?? null;
     try {
-      group = host.cgroups.usable ? host.cgroups.create(`r${runNumber}`) : null;
+      if (forked === null && host.cgroups.usable) group = host.cgroups.create(`r${(runNumber += 1)}`);
     } catch (error) {
       return notRun(frame(), "sandbox_failed", `no control group for the run: ${(error as Error).message}`);
     }
     try {
-      const decoyFile = host.decoys[slot] as DecoyFile;
-      decoyFile.fill(plan.decoy.file);
-      const started =
-        (await warm.fork(host, slot, plan, group)) ?? (await startSandbox(startOptions(host, slot, plan, group)));
+      const started = forked ?? (await startSandbox(startOptions(host, slot, plan, group)));
       if ("failure" in started) {
         if (started.missing)
           throw new EngineUnavailableError(NAME, `${host.bwrap} cannot be started: ${started.failure}`, INSTALL_FIX);
         return notRun(frame(), "sandbox_failed", started.failure);
       }
       const setup = frame();
-      using routes = routesOf(started);
+      using routes = watchRoutes(started.innerPid);
       let proxy: Proxy | null = null;
       const steps = {
         compileLimits: plan.compileLimits,
@@ -108,16 +106,12 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
     runIn,
     hasNetwork: true,
     hasArtifacts: true,
+    rank: (slot, plan) => warm.rank(slot, plan),
     openSession: (host, spec) => sessions.open(host, spec),
     close: async () => {
       await Promise.all([warm.close(), sessions.close()]);
     },
   });
-}
-
-/** Null where the network namespace is made later, below a template's. */
-function routesOf(started: StartedSandbox | ForkedRun): RouteWatch | null {
-  return "innerPid" in started ? watchRoutes(started.innerPid) : null;
 }
 
 /** Null for a run that has none. @throws Error when the one that the run wants cannot be made. */
@@ -128,7 +122,6 @@ async function networkFor(
   signal: AbortSignal | undefined,
 ): Promise<Proxy | null> {
   if (network.length === 0) return null;
-  if (!("innerPid" in started)) throw new Error("a forked run cannot have one");
   return openNetwork(started.innerPid, network, options ?? { allow: [] }, signal);
 }
 

@@ -27,12 +27,14 @@ export const INSIDE = {
   /** The launcher's shell, in the directory that is bound as /etc: a bind of its own would cost 0.1 ms a run. */
   shell: "/etc/crucible-launcher",
   template: "/etc/crucible-template.py",
+  /** Imported by the template, from the directory that the template is in. */
+  program: "/etc/crucible_program.py",
   agent: "/etc/crucible-session.py",
   filter: "/etc/crucible-seccomp.bpf",
   /** Bait: a slot's file on the host, which says when it is read. Linked to from where programs look for it. */
   decoy: "/run/secrets/aws-credentials",
-  /** A slot's named pipes, in a template alone: hidden before a program starts. */
-  pipes: "/run/crucible",
+  /** A slot's named pipes, in a template alone: a run's own /box covers them before a program starts. */
+  pipes: "/box/pipes",
 } as const;
 
 /** Inside, the program is this ordinary user. */
@@ -95,11 +97,13 @@ export function writeEtc(dir: string): void {
 }
 
 const TEMPLATE_SOURCE = new URL("../template/python.py", import.meta.url);
+const PROGRAM_SOURCE = new URL("../template/program.py", import.meta.url);
 const AGENT_SOURCE = new URL("../session/agent.py", import.meta.url);
 
 /** What templates and sessions find in /etc: their programs, and the filter for what a template forks. */
 export function writeTemplateFiles(dir: string, filter: Uint8Array): void {
   writeReadable(join(dir, basename(INSIDE.template)), readFileSync(TEMPLATE_SOURCE));
+  writeReadable(join(dir, basename(INSIDE.program)), readFileSync(PROGRAM_SOURCE));
   writeReadable(join(dir, basename(INSIDE.agent)), readFileSync(AGENT_SOURCE));
   writeReadable(join(dir, basename(INSIDE.filter)), filter);
 }

@@ -1,22 +1,25 @@
 import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
-import type { RunGroup } from "../cgroup/types.ts";
 import { slotDir } from "../process/fifo.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
+import type { ForkedRun } from "../template/forked.ts";
+import type { TemplateRequest } from "../template/request.ts";
 import { startTemplate } from "../template/template.ts";
-import type { ForkedRun, Template, TemplateRequest } from "../template/template.ts";
+import type { Template } from "../template/template.ts";
 import { parentDirs } from "./args.ts";
 import { decoyMountArgs } from "./decoy-args.ts";
 import { INSIDE } from "./layout.ts";
 import type { Ready } from "./prepare.ts";
 import { slotUid } from "./uids.ts";
 
-/** Started interpreters, one a slot, that runs are forked from. */
+/** Started interpreters, one a slot, that runs are forked from ahead of their requests. */
 export interface Warm {
+  /** How much better than another this slot is for the plan: a waiting process is for a run that can use it. */
+  rank(slot: number, plan: RunPlan): number;
   /** Null when this run has to start the ordinary way. */
-  fork(host: Ready, slot: number, plan: RunPlan, group: RunGroup | null): Promise<ForkedRun | null>;
-  /** Starts a template for the slot in the background, if the plan's language has one and there is none. */
+  fork(host: Ready, slot: number, plan: RunPlan): Promise<ForkedRun | null>;
+  /** After a run: has the slot's next process made in the background, with a template if there is none. */
   prepare(host: Ready, slot: number, plan: RunPlan): void;
   close(): Promise<void>;
 }
@@ -28,12 +31,18 @@ const TEMPLATE_DISK_BYTES = 64 * 1024;
 /** A longer command line of a program is shown cut off in /proc; the program itself has it whole. */
 const COMMAND_LINE_BYTES = 4096;
 
+/** More templates than this failed one after the other: the host is not made for them. */
+const MOST_FAILURES = 3;
+
 /**
  * The request's variables could change how an interpreter starts (PYTHONHASHSEED, LD_PRELOAD): then it must start. So
- * must a run that gives back files, which its launcher collects.
+ * must a run that gives back files, which its launcher collects, and one with a network, which is opened from outside.
  */
 const isEligible = (plan: RunPlan): boolean =>
-  plan.language.name === LANGUAGE && Object.keys(plan.env).length === 0 && plan.artifacts === null;
+  plan.language.name === LANGUAGE &&
+  Object.keys(plan.env).length === 0 &&
+  plan.artifacts === null &&
+  plan.network.length === 0;
 
 function templateArgs(host: Ready, slot: number, plan: RunPlan): string[] {
   const python = plan.language.toolPaths["python"] ?? "";
@@ -79,47 +88,70 @@ function requestOf(host: Ready, plan: RunPlan): TemplateRequest {
 }
 
 /**
- * Forking a run from a started interpreter costs a fraction of starting one. A template that fails to start
- * is not tried again: runs then start the ordinary way, at the same isolation level.
+ * Forking a run from a started interpreter costs a fraction of starting one, and it is done before the run is there. A
+ * host on which templates keep failing gets no more of them: runs then start the ordinary way, at the same level.
  */
 export function createWarm(wanted: boolean): Warm {
   const templates = new Map<number, Template | "starting">();
-  const starting = new Set<Promise<void>>();
-  let isOff = !wanted;
+  const background = new Set<Promise<void>>();
+  let failures = 0;
+  let forks = 0;
   let closed = false;
-  return {
-    fork: async (host, slot, plan, group) => {
-      const template = templates.get(slot);
-      if (group === null || template === undefined || template === "starting" || !isEligible(plan)) return null;
-      if (!template.usable) {
-        templates.delete(slot);
-        await template.close();
-        return null;
-      }
-      return template.fork(requestOf(host, plan), host.pipes[slot] as SlotPipes, group);
-    },
-    prepare: (host, slot, plan) => {
-      if (closed || isOff || !host.cgroups.usable || !isEligible(plan) || templates.has(slot)) return;
-      templates.set(slot, "starting");
-      const uid = host.changesUid ? slotUid(slot) : undefined;
-      const start = startTemplate({
+  const isOff = (): boolean => !wanted || closed || failures > MOST_FAILURES;
+
+  const start = async (host: Ready, slot: number, plan: RunPlan): Promise<void> => {
+    templates.set(slot, "starting");
+    try {
+      const template = await startTemplate({
         bwrap: host.bwrap,
         inherited: host.inherited,
         args: templateArgs(host, slot, plan),
-        uid,
-      }).then(
-        (template) => void templates.set(slot, template),
-        () => {
-          templates.delete(slot);
-          isOff = true;
-        },
-      );
-      starting.add(start);
-      void start.then(() => starting.delete(start));
+        uid: host.changesUid ? slotUid(slot) : undefined,
+        createGroup: () => host.cgroups.create(`f${(forks += 1)}`),
+      });
+      templates.set(slot, template);
+      template.prepare();
+    } catch {
+      templates.delete(slot);
+      failures += 1;
+    }
+  };
+  const inBackground = (work: Promise<void>): void => {
+    background.add(work);
+    void work.finally(() => background.delete(work)).catch(() => undefined);
+  };
+
+  return {
+    rank: (slot, plan) => {
+      const template = templates.get(slot);
+      const use = template === undefined || template === "starting" ? 0 : template.isReady ? 2 : 1;
+      return isEligible(plan) ? use : -use;
+    },
+    fork: async (host, slot, plan) => {
+      const template = templates.get(slot);
+      if (template === undefined || template === "starting" || !isEligible(plan)) return null;
+      const forked = await template.take(requestOf(host, plan), host.pipes[slot] as SlotPipes);
+      if (forked === null) {
+        templates.delete(slot);
+        failures += 1;
+        await template.close();
+      } else failures = 0;
+      return forked;
+    },
+    prepare: (host, slot, plan) => {
+      const template = templates.get(slot);
+      if (isOff() || !host.cgroups.usable || template === "starting") return;
+      if (template?.usable === true) template.prepare();
+      else if (template === undefined) {
+        if (isEligible(plan)) inBackground(start(host, slot, plan));
+      } else {
+        templates.set(slot, "starting");
+        inBackground(template.close().then(() => start(host, slot, plan)));
+      }
     },
     close: async () => {
       closed = true;
-      await Promise.all(starting);
+      await Promise.allSettled(background);
       const started = [...templates.values()].filter((template) => template !== "starting");
       await Promise.all(started.map((template) => template.close()));
       templates.clear();

@@ -37,6 +37,8 @@ export interface EngineCore<Host extends { readonly resources: Disposable }> {
   readonly hasArtifacts?: boolean;
   /** Whether `openSession` heeds `spec.image`; a session that names one is refused otherwise. */
   readonly hasImages?: boolean;
+  /** How well a free slot suits the run; the highest is taken. Absent where they are all alike. */
+  rank?(slot: number, plan: RunPlan): number;
   /** Absent where the engine has no sessions. @throws EngineUnavailableError, SpecError, Error with the reason. */
   openSession?(host: Host, spec: SessionSpec): Promise<Session>;
   /** Ends what is kept between runs, before the host's resources go. */
@@ -94,7 +96,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
   ): Promise<RunOutcome> => {
     let slot: number;
     try {
-      slot = await slots.take(runOptions.signal);
+      slot = await slots.take(runOptions.signal, (one) => core.rank?.(one, plan) ?? 0);
     } catch (error) {
       if (error instanceof EngineUnavailableError) throw error;
       return notRun({ engine: name, isolation, plan, setupMs: 0 }, "cancelled", "cancelled before it started");

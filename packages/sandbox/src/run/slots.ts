@@ -1,7 +1,10 @@
 /** Numbered places for runs at the same time; each has its own host uid and pipes. */
 export interface Slots {
-  /** Waits for a free slot. Rejects with the signal's reason when aborted. */
-  take(signal?: AbortSignal): Promise<number>;
+  /**
+   * Waits for a free slot. Rejects with the signal's reason when aborted.
+   * @param rank the free slot with the highest is taken; default: they are all alike.
+   */
+  take(signal?: AbortSignal, rank?: (slot: number) => number): Promise<number>;
   give(slot: number): void;
   /** Never gives this slot out again; when none is left, everybody who waits or comes gets `error`. */
   retire(error: Error): void;
@@ -9,17 +12,16 @@ export interface Slots {
 }
 
 export function createSlots(count: number): Slots {
-  // The slot given back last is taken first: its pipes and uid are warm in the kernel's caches.
+  // Of slots that are alike the one given back last is taken: its pipes and uid are warm in the kernel's caches.
   const free = Array.from({ length: count }, (_, index) => count - 1 - index);
   const waiting: ((slot: number | Error) => void)[] = [];
   let retired = 0;
   let exhausted: Error | null = null;
   return {
-    take: (signal) => {
+    take: (signal, rank = () => 0) => {
       signal?.throwIfAborted();
       if (exhausted !== null) throw exhausted;
-      const slot = free.pop();
-      if (slot !== undefined) return Promise.resolve(slot);
+      if (free.length > 0) return Promise.resolve(takeBest(free, rank));
       return new Promise((resolve, reject) => {
         const onSlot = (given: number | Error): void => {
           signal?.removeEventListener("abort", onAbort);
@@ -49,4 +51,16 @@ export function createSlots(count: number): Slots {
       return count - retired - free.length;
     },
   };
+}
+
+function takeBest(free: number[], rank: (slot: number) => number): number {
+  let best = free.length - 1;
+  let highest = -Infinity;
+  for (let index = free.length - 1; index >= 0; index -= 1) {
+    const one = rank(free[index] as number);
+    if (one <= highest) continue;
+    highest = one;
+    best = index;
+  }
+  return free.splice(best, 1)[0] as number;
 }

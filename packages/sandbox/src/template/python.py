@@ -1,12 +1,15 @@
 """The template process: a started Python interpreter that forks one child per run into namespaces of its own.
 
-It runs inside a sandbox that holds nothing: no secret, no program, no state of an earlier run. It never reads
-a byte of a request; the fork that serves the request does. Talks on descriptor 3, a line each:
+It runs inside a sandbox that holds nothing: no secret, no program, no state of an earlier run. Neither it nor process 1
+of a run, which works in the template's memory, ever reads a byte of a request or of what a program made; only forks do.
+Talks on descriptor 3, a line each:
 
-  template   "ready", then for every "run": forks, says "forked", waits for the fork, says "idle"
-  the fork   reads "go", the length of a JSON text, the text, the bytes of the files; makes the namespaces; forks process 1,
-             which mounts, drops everything, forks the program, reaps, and reports as the launcher shell does:
-             ["signal" and] "ran CODE", then, for a failure, "check" or "bye"
+  template     "ready", then for every "prepare": process 1 of a run, until that has ended; then "idle"
+  process 1    makes the namespaces, says "made"; at "placed" (in its control group) forks the program's process; waits
+               for its end, and reports as the launcher shell does: ["left" and] ["signal" and] "ran CODE", then, for a
+               failure, "check SIZE" or "bye"
+  the fork     says "prepared"; reads "go", the length of a JSON text, the text, the bytes of the files; mounts /box,
+               drops everything, and becomes the program
 
 Descriptors 0-2 are those of the template; the program gets the named pipes of its slot.
 """
@@ -15,23 +18,37 @@ import sys
 
 fresh_modules = frozenset(sys.modules)
 
-import atexit, ctypes, fcntl, gc, json, os, resource, signal, socket, struct
-from importlib.machinery import SourceFileLoader
+import ctypes, fcntl, gc, json, os, resource, signal, socket, struct
+from crucible_program import command_line_place, end, make_main, run_main
 
 CONTROL = 3
-PIPES = "/run/crucible"
 BOX = "/box"
 CWD = BOX + "/cwd"
+PIPES = BOX + "/pipes"  # in the template's /box, which a run's covers
 
 # linux/sched.h, linux/prctl.h, linux/mount.h, linux/capability.h, linux/sockios.h, linux/if.h
-NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000 | 0x02000000
+NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000 | 0x02000000
+NEW_NETWORK = 0x40000000
+CLONE_VM, CLONE_VFORK = 0x100, 0x4000
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 24, 38, 47
 SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 2, 4, 8, 32
+EMPTY_BOX_BYTES = 64 << 10
 CAPABILITY_VERSION_3 = 0x20080522
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
+# sys/mman.h
+READ_WRITE, PRIVATE_ANONYMOUS_STACK, NO_HUGE_PAGES = 3, 0x02 | 0x20 | 0x4000 | 0x20000, 15
+PAGE = os.sysconf("SC_PAGESIZE")
+USER = os.getuid()  # inside a namespace without a map it would be nobody
+STACK_BYTES = 8 << 20
+
+# What changes when a network namespace is used, and is then there for the next to see.
+NETWORK_COUNTERS = [f"/proc/self/net/{name}" for name in ("dev", "snmp", "netstat", "snmp6", "sockstat", "sockstat6", "unix")]
+
 libc = ctypes.CDLL(None, use_errno=True)
+# Keeps the interpreter's lock: what it calls goes on in the interpreter.
+libc_locked = ctypes.PyDLL(None, use_errno=True)
 
 
 class Program(ctypes.Structure):
@@ -96,43 +113,56 @@ def raise_loopback():
         fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
 
 
-def drop_capabilities():
+def drop_bounding_set():
     for capability in range(64):
         if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             break
+
+
+def drop_capabilities():
     check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear ambient capabilities")
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     check(libc.capset(header, bytes(24)), "drop capabilities")
 
 
-def unshare(user):
-    check(libc.unshare(NEW_NAMESPACES), "unshare")
+def enter(fresh_network):
+    """In process 1: names its user, and makes what all programs find alike."""
     write_text("/proc/self/setgroups", b"deny")
-    write_text("/proc/self/uid_map", b"%d %d 1" % (user, user))
-    write_text("/proc/self/gid_map", b"%d %d 1" % (user, user))
-
-
-def prepare(request):
-    """In process 1: everything private that the program finds, and nothing that it may not keep."""
-    outputs = [os.open(f"{PIPES}/{name}", os.O_WRONLY) for name in ("stdout", "stderr")]
+    write_text("/proc/self/uid_map", b"%d %d 1" % (USER, USER))
+    write_text("/proc/self/gid_map", b"%d %d 1" % (USER, USER))
+    os.setsid()
     mount(b"proc", b"/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     write_text("/proc/sys/user/max_user_namespaces", b"0")
-    mount(b"tmpfs", b"/box", MS_NOSUID | MS_NODEV, b"size=%d,mode=0755" % request["tmpfsBytes"])
+    if fresh_network:
+        raise_loopback()
+    # Before there is a program: nobody of the same user may open this process in /proc, and no signal from
+    # inside reaches a process 1 without a handler (pid_namespaces(7)); Python has one for SIGINT.
+    check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "undumpable")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def make_box():
+    """Before there is a request: everything private that the program finds. Gives the directory of the pipes."""
+    # The program has its two pipes as descriptors, and no way to their directory below this mount.
+    pipes = os.open(PIPES, os.O_PATH | os.O_DIRECTORY)
+    mount(b"tmpfs", BOX.encode(), MS_NOSUID | MS_NODEV, b"size=%d,mode=0755" % EMPTY_BOX_BYTES)
+    mask = os.umask(0)
     for name, mode in (("cwd", 0o755), ("build", 0o755), ("home", 0o755), ("tmp", 0o1777), ("shm", 0o1777)):
-        os.mkdir(f"{BOX}/{name}")
-        os.chmod(f"{BOX}/{name}", mode)
+        os.mkdir(f"{BOX}/{name}", mode)
+    os.umask(mask)
+    os.chdir(CWD)
+    return pipes
+
+
+def fill_box(request):
+    mount(b"tmpfs", BOX.encode(), MS_REMOUNT | MS_NOSUID | MS_NODEV, b"size=%d" % request["tmpfsBytes"])
     link = f"{BOX}/{request['bait']['link']}"
     os.mkdir(os.path.dirname(link))
     os.symlink(request["bait"]["target"], link)
-    # Over the pipes: the program has its two as descriptors, and no way to the directory.
-    mount(b"tmpfs", PIPES.encode(), MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, b"size=4096,mode=0555")
     for directory in request["directories"]:
         os.mkdir(f"{CWD}/{directory}")
     for path, size in request["files"]:
         write_file(f"{BOX}/{path}", read_exactly(size))
-    raise_loopback()
-    drop_capabilities()
-    return outputs
 
 
 def set_limits(limits):
@@ -140,109 +170,34 @@ def set_limits(limits):
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, hard))
 
 
-def show_command_line(words):
-    """Writes the program's argv over the template's (proc(5): arg_start and arg_end), for ps on the host and inside."""
-    with open("/proc/self/stat", "rb") as stat:
-        fields = stat.read().rpartition(b")")[2].split()
-    start, end = int(fields[45]), int(fields[46])
-    text = b"\0".join(word.encode() for word in words)[: end - start - 1]
-    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
-
-
-def become_program(request, outputs):
+def become_program():
     """In the program's process: a fresh-looking interpreter, then the program as `__main__`. Never returns."""
+    drop_bounding_set()
+    pipes = make_box()
+    # Not the template's own: its flags and locks would be shared by all runs.
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    warm_up()
+    say("prepared")
+    if read_line() != b"go":
+        os._exit(1)
+    request = json.loads(read_exactly(int(read_line())))
+    outputs = [os.open(name, os.O_WRONLY, dir_fd=pipes) for name in ("stdout", "stderr")]
+    fill_box(request)
+    drop_capabilities()
     check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(CWD)
-    # Never the template's own descriptor 0: its flags and locks would be shared by all runs.
-    source = os.open(f"{BOX}/stdin" if request["stdin"] else "/dev/null", os.O_RDONLY)
-    os.dup2(source, 0)
+    if request["stdin"]:
+        os.dup2(os.open(f"{BOX}/stdin", os.O_RDONLY), 0)
     os.dup2(outputs[0], 1)
     os.dup2(outputs[1], 2)
     os.environ.update(request["bait"]["variables"])
-    script = f"{CWD}/./{request['entry']}"
-    main = type(sys)("__main__")
-    main.__builtins__ = sys.modules["builtins"]
-    main.__annotations__ = {}
-    main.__loader__ = SourceFileLoader("__main__", script)
-    main.__file__ = script
-    main.__cached__ = None
-    sys.modules["__main__"] = main
-    sys.path[0] = os.path.dirname(os.path.abspath(script))
-    sys.argv[:] = [f"./{request['entry']}", *request["args"]]
-    sys.orig_argv[:] = [sys.orig_argv[0], *sys.argv]
-    show_command_line(sys.orig_argv)
+    main = make_main(request["entry"], request["args"], COMMAND_LINE)
     set_limits(request["limits"])
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp")
     # The last step: until here a fault can still be told.
     os.closerange(CONTROL, 4096)
-    end(run_main(main, script))
-
-
-def run_main(main, script):
-    """Runs the file as the interpreter would; gives the exit code, or minus the signal to end by."""
-    try:
-        with open(script, "rb") as file:
-            source = file.read()
-        exec(compile(source, script, "exec", dont_inherit=True), main.__dict__)
-        return 0
-    except SystemExit as ending:
-        code = ending.code
-        if code is None or isinstance(code, int):
-            return (code or 0) & 0xFF
-        print(code, file=sys.stderr)
-        return 1
-    except BaseException as fault:
-        # Without this function's own frame, which is the outermost.
-        trace = fault.__traceback__.tb_next
-        fault.__traceback__ = trace
-        sys.last_type, sys.last_value, sys.last_traceback = type(fault), fault, trace
-        try:
-            sys.excepthook(type(fault), fault, trace)
-        except BaseException:
-            sys.__excepthook__(type(fault), fault, trace)
-        return -signal.SIGINT if isinstance(fault, KeyboardInterrupt) else 1
-
-
-def clear(module):
-    """As _PyModule_Clear: private names first, then the rest but the builtins."""
-    for private in (True, False):
-        for name in list(module.__dict__):
-            if name != "__builtins__" and private == (name.startswith("_") and not name.startswith("__")):
-                module.__dict__[name] = None
-
-
-def end(code):
-    """
-    Ends the program's process: what the interpreter does at its end, but only for what the program made.
-    To take apart the modules it shares with the template would copy all their pages: 4 ms of a run of 7 ms.
-    """
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading._shutdown()
-    atexit._run_exitfuncs()
-    made = [module for name, module in sys.modules.items() if name not in fresh_modules or name == "__main__"]
-    for name in [name for name, module in sys.modules.items() if module in made]:
-        del sys.modules[name]
-    sys.last_type = sys.last_value = sys.last_traceback = None
-    gc.collect()
-    for module in reversed(made):
-        if isinstance(module, type(sys)):
-            clear(module)
-    gc.collect()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, ValueError):
-            pass  # None, or closed by the program.
-        except OSError:
-            code = 120  # As Py_FinalizeEx.
-    libc.fflush(None)
-    if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
+    end(run_main(main), fresh_modules)
 
 
 def is_alone():
@@ -256,7 +211,41 @@ def is_alone():
         return True
 
 
-def report(status, request):
+def look_at_box(size):
+    """In a fork: whether the disk is full, or a file has reached the size that none may pass."""
+    space = os.statvfs(BOX)
+    say(f"tmpfs {space.f_blocks} 0 {space.f_bavail * space.f_frsize // 1024} 0% {BOX}")
+    for folder, _, names in os.walk(BOX):
+        for name in names:
+            try:
+                if os.lstat(os.path.join(folder, name)).st_size == size:
+                    return say("full x\nchecked")
+            except OSError:
+                pass
+    say("checked")
+
+
+def in_fork(work, *args):
+    """
+    What `work` reads stays out of the template's memory. Gives the fork's pid; it never returns from here.
+    """
+    child = os.fork()
+    if child != 0:
+        return child
+    try:
+        work(*args)
+        os._exit(0)
+    except BaseException as fault:
+        tell(fault)
+        os._exit(1)
+
+
+def tell(fault):
+    os.write(2, f"template: {fault}\n".encode())
+    say("broken")
+
+
+def report(status):
     """As the launcher shell does, its silence about SIGINT and SIGPIPE included: one program, one outcome."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
@@ -267,95 +256,125 @@ def report(status, request):
         say(f"ran {os.WEXITSTATUS(status)}")
         if status == 0:
             return
-    if read_line() != b"check":
-        return
-    space = os.statvfs(BOX)
-    say(f"tmpfs {space.f_blocks} 0 {space.f_bavail * space.f_frsize // 1024} 0% {BOX}")
-    for folder, _, names in os.walk(BOX):
-        for name in names:
-            try:
-                if os.lstat(os.path.join(folder, name)).st_size == request["fileSizeBytes"]:
-                    return say("full x\nchecked")
-            except OSError:
-                pass
-    say("checked")
+    word, _, size = read_line().partition(b" ")
+    if word == b"check":
+        os.waitpid(in_fork(look_at_box, int(size)), 0)
+    elif word != b"bye":
+        raise ValueError("a stray line")
 
 
-def first_process(request):
-    os.setsid()
-    outputs = prepare(request)
-    # Before there is a program: nobody of the same user may open this process in /proc, and no signal from
-    # inside reaches a process 1 without a handler (pid_namespaces(7)); Python has one for SIGINT.
-    check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "undumpable")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = os.fork()
-    if child == 0:
-        become_program(request, outputs)
-    for output in outputs:
-        os.close(output)
-    while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == child:
+def rehearse_program():
+    drop_bounding_set()
+    make_box()
+    warm_up()
+    drop_capabilities()
+
+
+def warm_up():
+    """
+    Uses what every program will: in the template so that it is there, and in a fork, while nobody waits, so that the
+    fork has its own copies of the pages that this writes to.
+    """
+    json.loads('{"a": [1, {"b": "c"}]}')
+    exec(compile("def f(a, b=1):\n    return a + b\nclass C:\n    pass\nx = [f(i) for i in (1, 2)]\n", "", "exec"), {})
+    gc.collect()
+
+
+def first_process(_):
+    """
+    Process 1 of a run: in namespaces of its own and in the template's memory, while the template waits for its end. Must
+    return, so that the interpreter's own state is for the template as it was; 0 when nothing is left to be afraid of.
+    """
+    try:
+        enter(state["fresh_network"])
+        if state["rehearsal"]:
+            return 0 if os.waitpid(in_fork(rehearse_program), 0)[1] == 0 else 1
+        say("made")
+        if read_line() != b"placed":
+            return 1
+        program = in_fork(become_program)
+        drop_bounding_set()
+        drop_capabilities()
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            if pid == program:
+                break
+        if not is_alone():
+            say("left")
+        report(status)
+        return 0
+    except BaseException as fault:
+        tell(fault)
+        return 1
+
+
+def run_first_process():
+    """True when it ended as it should. A process that shares the memory costs a third of a fork (vfork(2))."""
+    check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")  # or /proc/self/uid_map would not be its own
+    flags = NEW_NAMESPACES | CLONE_VM | CLONE_VFORK | signal.SIGCHLD
+    if state["fresh_network"]:
+        flags |= NEW_NETWORK
+    child = libc_locked.clone(first_process_pointer, ctypes.c_void_p(stack_top), ctypes.c_int(flags), None)
+    check(child, "clone")
+    return os.waitpid(child, 0)[1] == 0
+
+
+def make_stack():
+    """Address of its upper end; as large as a main thread's usually is, with a page below that must not be touched."""
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    bottom = libc.mmap(None, STACK_BYTES, READ_WRITE, PRIVATE_ANONYMOUS_STACK, -1, 0)
+    if bottom == ctypes.c_void_p(-1).value:
+        raise MemoryError("no stack")
+    # One huge page here would be copied whole by every fork.
+    libc.madvise(ctypes.c_void_p(bottom), ctypes.c_size_t(STACK_BYTES), NO_HUGE_PAGES)
+    check(libc.mprotect(ctypes.c_void_p(bottom), ctypes.c_size_t(PAGE), 0), "guard page")
+    return bottom + STACK_BYTES
+
+
+def read_counters(path):
+    """Reads into `counters`; gives the length. Nothing of it goes anywhere else: an earlier run's traffic is in it."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return 0  # A kernel without IPv6.
+    length = 0
+    while length < len(counters):
+        read = os.readv(handle, [memoryview(counters)[length:]])
+        if read == 0:
             break
-    if not is_alone():
-        say("left")
-    report(status, request)
-    os._exit(0)
+        length += read
+    os.close(handle)
+    return length
 
 
-def serve_one():
-    """The fork: waits until it is in its control group, then reads the request. Never returns."""
-    if read_line() != b"go":
-        os._exit(1)
-    request = json.loads(read_exactly(int(read_line())))
-    unshare(os.getuid())
-    child = os.fork()
-    if child == 0:
-        first_process(request)
-    _, status = os.waitpid(child, 0)
-    os._exit(0 if status == 0 else 1)
+def network_is(untouched):
+    same = all(bytes_seen(path) == text for path, text in untouched)
+    counters[:] = bytes(len(counters))
+    return same
 
 
-def rehearse():
-    """Makes the namespaces and mounts once: a host that refuses them must be known before a run needs them."""
-    child = os.fork()
-    if child == 0:
-        try:
-            unshare(os.getuid())
-            inner = os.fork()
-            if inner == 0:
-                mount(b"proc", b"/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-                write_text("/proc/sys/user/max_user_namespaces", b"0")
-                mount(b"tmpfs", b"/box", MS_NOSUID | MS_NODEV, b"size=4096,mode=0755")
-                os._exit(0)
-            os._exit(0 if os.waitpid(inner, 0)[1] == 0 else 1)
-        except OSError as fault:
-            os.write(2, f"template: {fault}\n".encode())
-            os._exit(1)
-    if os.waitpid(child, 0)[1] != 0:
-        os._exit(1)
+def bytes_seen(path):
+    return memoryview(counters)[: read_counters(path)]
 
 
 def serve():
     """The template itself. Never returns."""
-    rehearse()
+    # Both ways, for each of them may be asked of it: a host that refuses must be known before a run needs it.
+    for state["fresh_network"] in (True, False):
+        if not run_first_process():
+            os._exit(1)
+    state["rehearsal"] = False
+    untouched = [(path, bytes(bytes_seen(path))) for path in NETWORK_COUNTERS]
     say("ready")
     while True:
-        if read_line() != b"run":
+        if read_line() != b"prepare":
             os._exit(1)
-        child = os.fork()
-        if child == 0:
-            try:
-                serve_one()
-            except OSError as fault:
-                # Nothing of the program has run: the sandbox could not be made.
-                os.write(2, f"template: {fault}\n".encode())
-                say("broken")
-                os._exit(1)
-        say("forked")
-        if os.waitpid(child, 0)[1] != 0:
-            # Bytes of the request may be left on the socket, and processes of the run below this one. As process 1
-            # of its namespace the template takes the processes with it, and nobody reads the bytes.
+        # A namespace that nobody has sent a byte in is as good as new, and a new one costs as much as all the others.
+        state["fresh_network"] = state["fresh_network"] or not network_is(untouched)
+        if not run_first_process():
+            # Bytes of the request may be left on the socket, and nobody reads them; or process 1 was ended in the
+            # middle, and the interpreter with it.
             os._exit(1)
         say("idle")
 
@@ -363,8 +382,13 @@ def serve():
 with open("/etc/crucible-seccomp.bpf", "rb") as stored:
     instructions = ctypes.create_string_buffer(stored.read())
 program = Program((len(instructions) - 1) // 8, ctypes.cast(instructions, ctypes.c_void_p))
+counters = bytearray(32 << 10)
+state = {"rehearsal": True, "fresh_network": False}
+stack_top = make_stack()
+first_process_pointer = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(first_process)
+COMMAND_LINE = command_line_place()
 # Programs find only what a fresh interpreter has imported. Held on to: taking modules apart in every fork is slow.
 hidden = [sys.modules.pop(name) for name in set(sys.modules) - fresh_modules]
-gc.collect()
+warm_up()
 gc.freeze()
 serve()

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
-import { Duplex } from "node:stream";
+import { sinceNow } from "../cgroup/since.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { closingDescriptors } from "../process/inherited.ts";
 import { startChild } from "../process/spawn.ts";
-import type { RunningSandbox } from "../run/supervise.ts";
+import { startForked } from "./forked.ts";
+import type { ForkedRun } from "./forked.ts";
+import { createLines } from "./lines.ts";
+import type { TemplateRequest } from "./request.ts";
 
 /** What a template is started from: a sandbox without a program. */
 export interface TemplateOptions {
@@ -13,50 +16,30 @@ export interface TemplateOptions {
   /** All of bwrap's arguments, with the command. */
   readonly args: readonly string[];
   readonly uid: number | undefined;
+  /** Makes the control group of one run. @throws Error when there can be none. */
+  createGroup(): RunGroup;
 }
 
-/** One run, as the fork in the template gets it (`python.py`, `serve_one`). */
-export interface TemplateRequest {
-  readonly entry: string;
-  readonly args: readonly string[];
-  /** Below the working directory, parents first. */
-  readonly directories: readonly string[];
-  /** Below /box. */
-  readonly files: readonly { readonly path: string; readonly content: Uint8Array }[];
-  /** Variables for the program, and a link from a place below the writable tmpfs to the decoy file. */
-  readonly bait: {
-    readonly variables: Readonly<Record<string, string>>;
-    readonly link: string;
-    readonly target: string;
-  };
-  readonly hasStdin: boolean;
-  readonly tmpfsBytes: number;
-  readonly fileSizeBytes: number;
-  /** RLIMIT name to soft and hard value. */
-  readonly limits: Readonly<Record<string, readonly [number, number]>>;
-}
-
-/** A run that has been forked, and waits for `go` in its control group. */
-export interface ForkedRun {
-  readonly sandbox: RunningSandbox;
-  close(): void;
-}
-
-/** A started interpreter in a sandbox, which forks one run at a time. */
+/** A started interpreter in a sandbox, which keeps one forked process ready for the next run. */
 export interface Template {
   /** False once it has ended or must not be used again. */
   readonly usable: boolean;
-  /** Null when the fork could not be had: nothing has run then, and the template is of no more use. */
-  fork(request: TemplateRequest, pipes: SlotPipes, group: RunGroup): Promise<ForkedRun | null>;
+  /** A process is waiting for a request. */
+  readonly isReady: boolean;
+  /** Makes the next run's namespaces, group and process in the background, if there are none yet. */
+  prepare(): void;
+  /**
+   * Hands the request to the waiting process, once there is one. Null when there is none: nothing has run then, and
+   * the template is of no more use.
+   */
+  take(request: TemplateRequest, pipes: SlotPipes): Promise<ForkedRun | null>;
   close(): Promise<void>;
 }
 
 const CONTROL = 3;
 const STATUS = 4;
-/** From the start to `ready`, and from `run` to `forked`; an idle machine needs 30 ms and 1 ms. */
-const START_DEADLINE_MS = 10_000;
-/** The fork that serves a run, and process 1 in its namespace. */
-const OWN_PROCESSES = 2;
+/** For each word of the template's; an idle machine needs 50 ms for the first and 2 ms for the others. */
+const WORD_DEADLINE_MS = 10_000;
 
 /**
  * All forks share the template's hash seed and memory layout; a template that has served this many is
@@ -64,17 +47,11 @@ const OWN_PROCESSES = 2;
  */
 const MOST_RUNS = 256;
 
-/** The lines of a socket, to one listener at a time. */
-function createLines(socket: Duplex): { onLine: (listener: ((line: string) => void) | null) => void } {
-  let rest = "";
-  let listener: ((line: string) => void) | null = null;
-  socket.on("data", (chunk: Buffer) => {
-    const parts = (rest + chunk.toString("latin1")).split("\n");
-    // A program has no way to this socket; were it otherwise, it could fill no more than this.
-    rest = (parts.pop() ?? "").slice(0, 4096);
-    for (const line of parts) listener?.(line);
-  });
-  return { onLine: (next) => (listener = next) };
+/** A forked process that waits for its request, in the control group of the run to come. */
+interface Prepared {
+  readonly group: RunGroup;
+  /** Process 1 of its namespaces, seen from the host. */
+  readonly innerPid: number;
 }
 
 /** @throws Error when no template can be started here; the ordinary way of running is not touched by that. */
@@ -101,22 +78,10 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
   const ended = child.ended.then(() => {
     hasEnded = true;
   });
-
-  /** The next line, or null when the template ends or takes too long. */
-  const nextLine = (): Promise<string | null> =>
-    new Promise((resolve) => {
-      const finish = (line: string | null): void => {
-        clearTimeout(late);
-        lines.onLine(null);
-        resolve(line);
-      };
-      const late = setTimeout(() => finish(null), START_DEADLINE_MS);
-      lines.onLine(finish);
-      void ended.then(() => finish(null));
-    });
+  const nextWord = (): Promise<string | null> => lines.next(ended, WORD_DEADLINE_MS);
 
   let firstPid: number | null = null;
-  const close = async (): Promise<void> => {
+  const kill = async (): Promise<void> => {
     retired = true;
     // Process 1 takes its namespace with it, and bwrap ends when that is done; bwrap first would not wait for it.
     // Until then it is bwrap's unreaped child, so its number cannot have been given to another.
@@ -132,103 +97,88 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
     });
     void ended.then(() => resolve(null));
   });
-  const [first, pid] = await Promise.all([nextLine(), innerPid]);
+  const [first, pid] = await Promise.all([nextWord(), innerPid]);
   firstPid = pid;
   if (first !== "ready" || pid === null) {
-    await close();
+    await kill();
     throw new Error(`the template did not start: ${said.trim() || first || "no word of it"}`);
   }
 
-  const fork = async (request: TemplateRequest, pipes: SlotPipes, group: RunGroup): Promise<ForkedRun | null> => {
-    runs += 1;
-    const forked = nextLine();
-    socket.write("run\n");
-    if ((await forked) !== "forked") {
-      await close();
-      return null;
-    }
-    const [runner, ...others] = childrenOf(pid);
+  /** @throws Error where it cannot be had; the template has ended then, and nothing is left. */
+  const makeNext = async (): Promise<Prepared> => {
+    let group: RunGroup | undefined;
     try {
-      // An orphan of an earlier run beside the fork: which of them is which cannot be told.
-      if (runner === undefined || others.length > 0) throw new Error("the fork is not to be seen");
-      await group.add(runner);
+      const made = nextWord();
+      socket.write("prepare\n");
+      if ((await made) !== "made") throw new Error("the template made no sandbox");
+      const [process1, ...others] = childrenOf(pid);
+      // An orphan of an earlier run beside it: which of them is which cannot be told.
+      if (process1 === undefined || others.length > 0) throw new Error("process 1 is not to be seen");
+      group = options.createGroup();
+      await group.add(process1);
       // A process that is ending is "added" without an error.
-      if (!group.pids().includes(runner)) throw new Error("the fork is not in its control group");
-    } catch {
-      await close();
-      return null;
+      if (!group.pids().includes(process1)) throw new Error("process 1 is not in its control group");
+      const forked = nextWord();
+      socket.write("placed\n");
+      if ((await forked) !== "prepared") throw new Error("the template forked no process");
+      return { group, innerPid: process1 };
+    } catch (error) {
+      await kill();
+      await group?.destroy();
+      throw error;
     }
-    const outputs = [pipes.stdout(), pipes.stderr()] as const;
-    const { promise: runEnded, resolve: endRun } = Promise.withResolvers<void>();
-    let isClean = false;
-    // Not `control.destroyed`: whoever reads it may close it early, and the run must stay killable.
-    let isOver = false;
-    const control = new Duplex({
-      read: () => undefined,
-      write: (chunk: Buffer, _encoding, done) => {
-        if (chunk.toString() === "go\n") socket.write(encode(request));
-        else socket.write(chunk);
-        done();
+  };
+
+  let isReady = false;
+  let next: Promise<Prepared | null> | null = null;
+  const prepare = (): void => {
+    if (retired || hasEnded || next !== null) return;
+    next = makeNext().then(
+      (prepared) => {
+        isReady = true;
+        return prepared;
       },
-    });
-    const finish = (): void => {
-      if (isOver) return;
-      isOver = true;
-      lines.onLine(null);
-      // The program's ends are gone; with ours its output ends.
-      for (const output of outputs) output.closeChildEnd();
-      if (!control.destroyed) control.push(null);
-      control.destroy();
-      // Bytes of this run may be left on the socket, or processes below the template: it ends before the run does,
-      // so that nothing can read or write in the name of the next.
-      if (isClean && !retired) endRun();
-      else void close().then(endRun);
-    };
-    lines.onLine((line) => {
-      if (line === "idle") return finish();
-      if (line.startsWith("ran ")) isClean = true;
-      if (line === "broken") retired = true;
-      if (!control.destroyed) control.push(`${line}\n`);
-    });
-    void ended.then(() => {
-      finish();
-    });
-    return {
-      sandbox: {
-        control,
-        stdout: outputs[0].ours,
-        stderr: outputs[1].ours,
-        compileOutput: null,
-        group,
-        ownProcesses: OWN_PROCESSES,
-        kill: () => {
-          if (isOver) return;
-          // Bytes of this run may be left on the socket: the next run must not read them.
-          retired = true;
-          group.kill();
-        },
-        ended: runEnded,
-      },
-      close: () => {
-        for (const output of outputs) output.ours.destroy();
-      },
-    };
+      () => null,
+    );
   };
 
   return {
     get usable() {
       return !retired && !hasEnded && runs < MOST_RUNS;
     },
-    fork,
-    close,
+    get isReady() {
+      return isReady && !retired && !hasEnded;
+    },
+    prepare,
+    take: async (request, pipes) => {
+      const prepared = await next;
+      if (prepared === null) return null;
+      if (retired || hasEnded) return null;
+      const outputs = [pipes.stdout(), pipes.stderr()] as const;
+      next = null;
+      isReady = false;
+      runs += 1;
+      return startForked({
+        socket,
+        lines,
+        // What it took to make the process is not the run's.
+        group: sinceNow(prepared.group),
+        innerPid: prepared.innerPid,
+        request,
+        outputs,
+        ended,
+        isRetired: () => retired,
+        retire: () => (retired = true),
+        end: kill,
+      });
+    },
+    close: async () => {
+      await kill();
+      const left = await next;
+      next = null;
+      await left?.group.destroy();
+    },
   };
-}
-
-function encode(request: TemplateRequest): Buffer {
-  const { hasStdin, files, ...rest } = request;
-  const header = { ...rest, stdin: hasStdin, files: files.map(({ path, content }) => [path, content.length]) };
-  const text = Buffer.from(JSON.stringify(header));
-  return Buffer.concat([Buffer.from(`go\n${text.length}\n`), text, ...files.map(({ content }) => content)]);
 }
 
 function tryKill(pid: number): boolean {

@@ -1,0 +1,101 @@
+import { Duplex } from "node:stream";
+import type { RunGroup } from "../cgroup/types.ts";
+import type { Pipe } from "../process/fifo.ts";
+import type { RunningSandbox } from "../run/supervise.ts";
+import type { Lines } from "./lines.ts";
+import { encodeRequest } from "./request.ts";
+import type { TemplateRequest } from "./request.ts";
+
+/** A run in a forked process, which waits for `go` in its control group. */
+export interface ForkedRun {
+  readonly sandbox: RunningSandbox;
+  readonly group: RunGroup;
+  /** Process 1 of its namespaces, seen from the host. */
+  readonly innerPid: number;
+  close(): void;
+}
+
+interface ForkedOptions {
+  readonly socket: Duplex;
+  readonly lines: Lines;
+  readonly group: RunGroup;
+  readonly innerPid: number;
+  readonly request: TemplateRequest;
+  readonly outputs: readonly [stdout: Pipe, stderr: Pipe];
+  /** The template has ended, and with it all that it had forked. */
+  readonly ended: Promise<void>;
+  isRetired(): boolean;
+  /** The template must not serve another run. */
+  retire(): void;
+  /** Ends the template. */
+  end(): Promise<void>;
+}
+
+/** Process 1 of the run's namespaces. */
+const OWN_PROCESSES = 1;
+
+/** The prepared process as the sandbox that `supervise` drives. */
+export function startForked(options: ForkedOptions): ForkedRun {
+  const { socket, lines, group, innerPid, request, outputs } = options;
+  const { promise: ended, resolve: endRun } = Promise.withResolvers<void>();
+  let isClean = false;
+  // Not `control.destroyed`: whoever reads it may close it early, and the run must stay killable.
+  let isOver = false;
+  const control = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      const word = chunk.toString();
+      if (word === "go\n") socket.write(encodeRequest(request));
+      else if (word === "check\n") socket.write(`check ${request.fileSizeBytes}\n`);
+      else socket.write(chunk);
+      done();
+    },
+  });
+  const finish = (): void => {
+    if (isOver) return;
+    isOver = true;
+    lines.onLine(null);
+    // The program's ends are gone; with ours its output ends.
+    for (const output of outputs) output.closeChildEnd();
+    if (!control.destroyed) control.push(null);
+    control.destroy();
+    // Bytes of this run may be left on the socket, or processes below the template: it ends before the run does,
+    // so that nothing can read or write in the name of the next.
+    if (isClean && !options.isRetired()) endRun();
+    else void options.end().then(endRun);
+  };
+  lines.onLine((line) => {
+    if (line === "idle") return finish();
+    if (line === "broken") {
+      // Nothing of the program has run, or its end cannot be told: what comes after this is no report.
+      isClean = false;
+      options.retire();
+      return finish();
+    }
+    if (line.startsWith("ran ")) isClean = true;
+    if (!control.destroyed) control.push(`${line}\n`);
+  });
+  void options.ended.then(finish);
+  return {
+    group,
+    innerPid,
+    sandbox: {
+      control,
+      stdout: outputs[0].ours,
+      stderr: outputs[1].ours,
+      compileOutput: null,
+      group,
+      ownProcesses: OWN_PROCESSES,
+      kill: () => {
+        if (isOver) return;
+        // Bytes of the request may be left on the socket: the next run must not read them.
+        options.retire();
+        group.kill();
+      },
+      ended,
+    },
+    close: () => {
+      for (const output of outputs) output.ours.destroy();
+    },
+  };
+}
