@@ -6,7 +6,7 @@ import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
 import { createCrunEngine, createGvisorEngine, createRuncEngine } from "../src/oci/engine.ts";
 import { EngineUnavailableError } from "../src/errors.ts";
-import { bash, c, code, python, runReport, runToEnd, text } from "../src/testing/programs.ts";
+import { bash, c, code, describeOutcome, python, runReport, runToEnd, text } from "../src/testing/programs.ts";
 
 const options = {
   languages: await detectLanguages(["python", "bash", "c"]),
@@ -63,6 +63,23 @@ describe.each(RUNTIMES)("$name", ({ create, path, fix }) => {
     expect(text(outcome.compile?.stderr ?? new Uint8Array())).toContain("said");
     // Whoever waits for streams that stay open waits 2 s for them.
     expect(tookMs - outcome.setupMs - outcome.wallMs - (outcome.compile?.wallMs ?? 0)).toBeLessThan(1_800);
+  });
+
+  it("ends at once with a program that floods its output, though the runtime still holds some of it", async () => {
+    await using engine = create({ ...options, slots: 4 });
+    const floods = ["exec yes", "yes & yes >&2 & wait", "yes >&2 & exec yes"];
+    // One in seven or so of such runs waited 5 s for a runtime that waited for a reader.
+    const afterwardsMs = await Promise.all(
+      Array.from({ length: 18 }, async (_, n) => {
+        const startedAt = performance.now();
+        const outcome = await engine.run(
+          bash(floods[n % 3] ?? "", { limits: { stdoutBytes: 1_000, stderrBytes: 1_000 } }),
+        );
+        expect(outcome.status, describeOutcome(outcome)).toBe("output_exceeded");
+        return performance.now() - startedAt - outcome.setupMs - outcome.wallMs;
+      }),
+    );
+    expect(Math.max(...afterwardsMs)).toBeLessThan(4_000);
   });
 
   it("lets a program reach neither the memory of its launcher nor the socket to it", async () => {

@@ -149,6 +149,9 @@ export async function startContainer(host: Ready, options: ContainerOptions): Pr
     if (innerPid === null) child.stream(LAUNCHER_FDS.control).destroy();
     else killChildOf(child.pid, innerPid);
     group?.kill();
+    // runc hands output on through a pipe of its own, and ends when that is empty: what is over a limit is read no
+    // further while the program lives, and thrown away now.
+    for (const { ours } of opened) ours.resume();
     const stuck = setTimeout(() => killFamily(child), innerPid === null ? GIVEN_UP_END_MS : RUNTIME_END_MS);
     void ended.then(() => clearTimeout(stuck));
   };
