@@ -79,7 +79,7 @@ fi
 needs="bwrap:bubblewrap python3:python3"
 if [ "$mode" = test ]; then
   needs="$needs curl:curl gcc:gcc g++:g++ perl:perl ruby:ruby lua5.4:lua5.4 php:php-cli go:golang-go rustc:rustc"
-  needs="$needs javac:default-jdk-headless Rscript:r-base-core runc:runc crun:crun runsc:runsc dockerd:docker.io"
+  needs="$needs javac:default-jdk-headless Rscript:r-base-core runc:runc crun:crun runsc:runsc dockerd:docker.io busybox:busybox-static"
 fi
 
 # Tests of this script set BOOTSTRAP_SYSTEM_PATH to a folder of their own.

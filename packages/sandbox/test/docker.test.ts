@@ -259,6 +259,16 @@ ofDaemon("the docker engine", () => {
     server.close();
   });
 
+  it("sees a secret in the output, an address outside asked for, and processes left behind", async () => {
+    await using engine = engineOn(settings());
+    const outcome = await engine.run(bash("env; (: </dev/tcp/1.1.1.1/80); sleep 60 >/dev/null 2>&1 & exit 0"));
+    expect(outcome).toMatchObject({ status: "exited", exitCode: 0 });
+    const kinds = outcome.violations.map(({ kind }) => kind);
+    expect(kinds.toSorted()).toEqual(["canary_in_output", "denied_network_request", "processes_left"]);
+    const quiet = await engine.run(bash("true"));
+    expect(quiet.violations).toEqual([]);
+  });
+
   it("gives no network where the daemon's containers are not this host's, whatever it says of them", async () => {
     await using filter = await startFilter(daemon.socket, dir, { pid: process.pid });
     await using engine = engineOn({ ...settings(), host: filter.host }, { allow: ["good.example:80"] });

@@ -59,6 +59,8 @@ export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
+    // A daemon that stops or starts again asks first otherwise, and gives programs ten seconds each.
+    StopSignal: "SIGKILL",
     // No health check of the image's runs beside the program.
     Healthcheck: { Test: ["NONE"] },
     NetworkDisabled: true,

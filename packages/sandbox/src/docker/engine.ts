@@ -1,3 +1,5 @@
+import { withSeen } from "../behaviour/judge.ts";
+import { watchRoutes } from "../behaviour/unroutable.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import type { InstalledLanguage } from "../languages/types.ts";
 import { openNetwork, withNetwork } from "../network/open.ts";
@@ -61,7 +63,7 @@ export function createDockerEngine(options: DockerOptions): Engine {
     let started: Awaited<ReturnType<typeof startContainer>>;
     try {
       await removeLeftovers(host);
-      started = await startContainer(host, slot, plan, runOptions.signal);
+      started = await startContainer(host, slot, plan, seesContainers, runOptions.signal);
     } catch (error) {
       if (error instanceof EngineUnavailableError) throw error;
       return notRun(frame(), "sandbox_failed", `the Docker daemon: ${faultWords(error)}`);
@@ -78,6 +80,7 @@ export function createDockerEngine(options: DockerOptions): Engine {
       artifacts: plan.artifacts,
       ...UNKNOWN_FILL,
     };
+    using routes = started.innerPid === null ? null : watchRoutes(started.innerPid);
     let proxy: Proxy | null = null;
     let supervised: Supervised;
     try {
@@ -95,7 +98,8 @@ export function createDockerEngine(options: DockerOptions): Engine {
     const remains = await remove(started);
     // Until it is gone nobody can say that the program has ended: the reason that we had to end it does not count.
     if (remains !== null) return notRun(setup, "sandbox_failed", `the container is not removed: ${remains}`);
-    const outcome = outcomeOf(setup, supervised, started.fault() ?? "the container ended without a report");
+    const words = started.fault() ?? "the container ended without a report";
+    const outcome = withSeen(outcomeOf(setup, supervised, words), routes?.seen() ?? []);
     return proxy === null ? outcome : withNetwork(outcome, proxy.log());
   };
   const sessions = createDockerSessions({

@@ -2,6 +2,7 @@ import { INSIDE } from "../bubblewrap/layout.ts";
 import { ARCHIVE_FD, collectLines } from "../launcher/collect.ts";
 import { quote, ulimits } from "../launcher/script.ts";
 import type { LauncherPlan, ScriptOptions } from "../launcher/script.ts";
+import { LEFT } from "../launcher/status.ts";
 
 /**
  * Makes the container's first process one that no program of the same user can look into: a shell that cannot be read
@@ -23,6 +24,9 @@ const TELL_USAGE = `for f in ${COUNTERS.join(" ")}; do [ -r $f ] && while read -
 
 /** The archive follows the reports on standard output. */
 const ARCHIVE_AFTER_MARK = { fd: ARCHIVE_FD, asUser: [], begin: `printf %s "$mark"; exec ${ARCHIVE_FD}>&1` } as const;
+
+/** kill(2): signal 0 to all but process 1 itself fails where there is no other. */
+const SEE_OTHERS = `left=:; kill -s 0 -- -1 2>/dev/null && left="echo ${LEFT}"`;
 
 /** Ends all others inside: whoever outlived the step, and could still write where the launcher reports. */
 const KILL_OTHERS = "kill -s KILL -- -1 2>/dev/null";
@@ -46,7 +50,7 @@ export function containerScript(plan: LauncherPlan, options: ScriptOptions, arch
     `trap : INT; echo ready; ${awaitGo}`,
   ];
   const end = (word: string, more = ""): string =>
-    `c=$?; ${KILL_OTHERS}; ${more}printf %s "$mark"; ${TELL_USAGE}; cat <&9; echo "${word} $c"`;
+    `c=$?; ${SEE_OTHERS}; ${KILL_OTHERS}; ${more}printf %s "$mark"; ${TELL_USAGE}; cat <&9; $left; echo "${word} $c"`;
   const lines = [...start];
   if (plan.compile !== null) {
     const argv = plan.compile.argv.map(quote).join(" ");

@@ -21,7 +21,7 @@ import { faultWords } from "./words.ts";
 /** A container whose launcher waits for `go`. */
 export interface StartedContainer {
   readonly sandbox: RunningSandbox;
-  /** Its first process, for a run with a network; null where this host does not see it. */
+  /** Its first process; null where this host does not see it. */
   readonly innerPid: number | null;
   /** Throws where `innerPid` may have become another's number. */
   confirm(): void;
@@ -105,6 +105,7 @@ export async function startContainer(
   host: Ready,
   slot: number,
   plan: RunPlan,
+  seesContainers: boolean,
   cancelled: AbortSignal | undefined,
 ): Promise<StartedContainer | StartFailure> {
   const archive = boxArchive(plan);
@@ -133,7 +134,7 @@ export async function startContainer(
       stream.destroy();
       return await fail(said === "" ? (container.fault() ?? "the launcher did not start") : said);
     }
-    if (plan.network.length > 0) innerPid = await pidHere(host.api, container.id, signal);
+    if (seesContainers) innerPid = await pidHere(host.api, container.id, signal);
   } catch (error) {
     return await fail(faultWords(error));
   }
