@@ -53,6 +53,7 @@ export const ROWS: readonly Row[] = [
       ...SERVER_LEAVES,
     ],
   },
+  { from: `${SERVER}selfcheck/`, may: ["packages/sandbox/", "packages/contract/", ...SERVER_LEAVES] },
   { from: `${SERVER}executor/`, may: ["packages/sandbox/", "packages/contract/", ...SERVER_LEAVES] },
   {
     from: `${SERVER}gateway/`,
@@ -65,6 +66,7 @@ export const ROWS: readonly Row[] = [
       `${SERVER}store/`,
       `${SERVER}events/`,
       `${SERVER}executor/types.ts`,
+      `${SERVER}selfcheck/types.ts`,
       `${SERVER}sandboxes/types.ts`,
       `${SERVER}sandboxes/bytes.ts`,
       `${SERVER}sandboxes/exec-stream.ts`,

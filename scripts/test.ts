@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { check } from "./check.ts";
-import { SKIP_FILE_VARIABLE, type SkippedTest } from "./skip-reporter.ts";
+import { ENDINGS_FILE_VARIABLE, type Endings } from "./endings-reporter.ts";
 import { ROOT, toolEnvironment } from "./steps.ts";
 import { tally } from "./tally.ts";
 
@@ -11,7 +11,9 @@ const DEADLINE_MS = 28 * 60_000;
 
 const results = join(ROOT, "test-results");
 const reportFile = join(results, "vitest.json");
-const skipFile = join(results, "skipped.json");
+const endingsFile = join(results, "endings.json");
+/** Of a failure's message; the whole of it stands where the test ended. */
+const MESSAGE_CHARACTERS = 1_200;
 
 function read(path: string): string | null {
   try {
@@ -31,12 +33,12 @@ function runVitest(filters: readonly string[]): Promise<number | null> {
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${reportFile}`,
-      `--reporter=${join(ROOT, "scripts", "skip-reporter.ts")}`,
+      `--reporter=${join(ROOT, "scripts", "endings-reporter.ts")}`,
       ...filters,
     ],
     {
       cwd: ROOT,
-      env: { ...toolEnvironment(), [SKIP_FILE_VARIABLE]: skipFile },
+      env: { ...toolEnvironment(), [ENDINGS_FILE_VARIABLE]: endingsFile },
       stdio: ["ignore", "inherit", "inherit"],
     },
   );
@@ -56,19 +58,22 @@ function runVitest(filters: readonly string[]): Promise<number | null> {
 }
 
 mkdirSync(results, { recursive: true });
-for (const path of [reportFile, skipFile]) rmSync(path, { force: true });
+for (const path of [reportFile, endingsFile]) rmSync(path, { force: true });
 
 const failedChecks = (await check((line) => console.log(line))).filter((result) => !result.ok);
 const exit = await runVitest(process.argv.slice(2));
 const { passed, failed, skipped, problems } = tally(read(reportFile), exit);
 
-const skippedTests = JSON.parse(read(skipFile) ?? "[]") as SkippedTest[];
-const byReason = Map.groupBy(skippedTests, (test) => `${test.file}: ${test.reason ?? "no reason given"}`);
-if (skippedTests.length > 0) console.log("\nSkipped:");
+const endings = JSON.parse(read(endingsFile) ?? '{"skipped":[],"failures":[]}') as Endings;
+const byReason = Map.groupBy(endings.skipped, (test) => `${test.file}: ${test.reason ?? "no reason given"}`);
+if (endings.skipped.length > 0) console.log("\nSkipped:");
 for (const [reason, tests] of byReason) {
   console.log(`  ${reason}`);
   for (const { name } of tests) console.log(`    ${name}`);
 }
+// Last, where nobody overlooks them.
+for (const { file, name, message } of endings.failures)
+  console.log(`\nFAILED: ${file}: ${name}\n  ${message.slice(0, MESSAGE_CHARACTERS).replaceAll("\n", "\n  ")}`);
 for (const problem of problems) console.log(`\nFAILED: ${problem}`);
 for (const { name } of failedChecks) console.log(`\nFAILED: check "${name}" (its output is above)`);
 
