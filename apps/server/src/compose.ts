@@ -154,6 +154,7 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
       records: createSandboxRecords(database, id),
       cleanArchive,
       onCount: (open) => metrics.openSandboxes(open),
+      onProgram: (engine, judged) => metrics.sandboxProgram(engine, judged),
       log,
       maxReplyBytes: config.bodyLimitBytes,
     }),

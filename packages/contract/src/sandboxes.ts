@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "./errors.ts";
-import { IsolationLevel, IsolationRequest, Limits, LimitsRequest, OutputEncoding } from "./runs.ts";
+import { IsolationLevel, IsolationRequest, Limits, LimitsRequest, OutputEncoding, Violation } from "./runs.ts";
 
 const argument = z
   .string()
@@ -154,6 +154,12 @@ export const ExecResult = z
     stderrEncoding: OutputEncoding,
     stderrTruncated: z.boolean(),
     wallMs: z.number(),
+    violations: z.array(Violation).default([]).meta({
+      description: "What the program, or another one in the sandbox at the same time, tried; as far as it is seen.",
+    }),
+    behaviourScore: z.number().int().min(0).max(100).default(0).meta({
+      description: "What the violations weigh together: 0 for nothing seen, up to 100.",
+    }),
   })
   .meta({ id: "ExecResult" });
 export type ExecResult = z.infer<typeof ExecResult>;

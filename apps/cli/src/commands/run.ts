@@ -6,6 +6,7 @@ import type { Io } from "../io.ts";
 import { interruptible, readStdin, write } from "../io.ts";
 import { CliProblem } from "../problem.ts";
 import { artifactNotes, artifactsOf, checkOutDirectory, writeArtifacts } from "../run/artifacts.ts";
+import { behaviourNotes } from "../run/behaviour-notes.ts";
 import { exitCodeOf } from "../run/exit-code.ts";
 import { parseEnv, parseIsolation } from "../run/options.ts";
 import { chooseLanguage, readSources } from "../run/sources.ts";
@@ -117,17 +118,14 @@ async function buildRequest(
   return { ...common, language, files, stdin: text, stdinEncoding: encoding };
 }
 
-/** From this score on a run is worth a line to a person: less is what honest programs do by mistake. */
-const NOTED_SCORE = 30;
-
 /** What the exit code alone does not say; nothing for programs that simply ended. */
-function notesOn({ status, reason, violations, behaviourScore }: Outcome): string[] {
+function notesOn(outcome: Outcome): string[] {
+  const { status, reason } = outcome;
   const what = status.replaceAll("_", " ");
-  const seen = [...new Set(violations.map(({ kind }) => kind.replaceAll("_", " ")))].join(", ");
   return [
     ...(status === "exited" || status === "signaled"
       ? []
       : [reason === null || reason === "" ? what : `${what}: ${reason}`]),
-    ...(behaviourScore < NOTED_SCORE ? [] : [`behaviour score ${behaviourScore} of 100: ${seen}`]),
+    ...behaviourNotes(outcome),
   ];
 }

@@ -378,6 +378,8 @@ describe("metrics", () => {
       behaviourScore: 40,
     });
     metrics.workerSlots(1, 4);
+    const violations = ["canary_in_output", "canary_in_output"].map((kind) => ({ kind, detail: "" }));
+    metrics.sandboxProgram("runc", { violations, behaviourScore: 60 });
     await app.inject({ url: "/api/v1/runs/run_00000000000000000000000099", headers: KEY });
     await app.inject({ url: "/secret-path-of-someone", headers: KEY });
     const { body, headers } = await app.inject({ url: "/metrics", headers: KEY });
@@ -387,6 +389,8 @@ describe("metrics", () => {
     expect(body).toContain('crucible_run_violations_total{kind="canary_read",engine="bubblewrap"} 1');
     expect(body).toContain('crucible_run_behaviour_score_bucket{le="30",engine="bubblewrap"} 0');
     expect(body).toContain('crucible_run_behaviour_score_bucket{le="40",engine="bubblewrap"} 1');
+    expect(body).toContain('crucible_sandbox_violations_total{kind="canary_in_output",engine="runc"} 1');
+    expect(body).toContain('crucible_sandbox_behaviour_score_sum{engine="runc"} 60');
     expect(body).not.toContain("secret-path");
     expect(body).toContain('crucible_runs_finished_total{status="exited",language="python",engine="bubblewrap"} 1');
     expect(body).toContain("crucible_queue_depth 0");

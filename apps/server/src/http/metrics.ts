@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { EngineInfo } from "@crucible/contract";
+import type { EngineInfo, ExecResult } from "@crucible/contract";
 import type { Metrics } from "../metrics-types.ts";
 
 /** What is read at the moment of a scrape. A source that fails leaves its metric out and never fails the scrape. */
@@ -17,6 +17,8 @@ export interface ServerMetrics extends Metrics {
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
   /** Sandboxes that stay, open now. */
   openSandboxes(open: number): void;
+  /** A program has ended in a sandbox that stays. */
+  sandboxProgram(engine: string, judged: Pick<ExecResult, "violations" | "behaviourScore">): void;
   /** Live event streams. */
   eventStreams(open: number): void;
   /** Where other roles put their metrics, to be printed with these. */
@@ -56,6 +58,19 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
   const scores = new Histogram({
     name: "crucible_run_behaviour_score",
     help: "What the violations of a run weigh together, 0 to 100.",
+    labelNames: ["engine"],
+    buckets: SCORES,
+    registers,
+  });
+  const programViolations = new Counter({
+    name: "crucible_sandbox_violations_total",
+    help: "Programs in sandboxes that stay in which a violation of this kind was seen.",
+    labelNames: ["kind", "engine"],
+    registers,
+  });
+  const programScores = new Histogram({
+    name: "crucible_sandbox_behaviour_score",
+    help: "What the violations of a program in a sandbox that stays weigh together, 0 to 100.",
     labelNames: ["engine"],
     buckets: SCORES,
     registers,
@@ -150,6 +165,10 @@ export function createServerMetrics(sources: MetricsSources): ServerMetrics {
     storePending: (count) => pending.set(count),
     httpRequest: (method, route, status, durationMs) => http.observe({ method, route, status }, durationMs / 1000),
     openSandboxes: (open) => sandboxes.set(open),
+    sandboxProgram(engine, { violations: seen, behaviourScore }) {
+      for (const kind of new Set(seen.map((one) => one.kind))) programViolations.inc({ kind, engine });
+      programScores.observe({ engine }, behaviourScore);
+    },
     eventStreams: (open) => streams.set(open),
     registry: register,
     exposition: async () => ({ contentType: register.contentType, body: await register.metrics() }),

@@ -25,6 +25,8 @@ export interface SandboxesDeps {
   readonly cleanArchive: (archive: Uint8Array) => Promise<Uint8Array>;
   /** Told how many are open here. */
   readonly onCount: (open: number) => void;
+  /** Told of each program that has ended in a sandbox of this engine. */
+  readonly onProgram: (engine: string, result: Pick<ExecResult, "violations" | "behaviourScore">) => void;
   readonly log: Log;
   /** Largest file or archive in a reply, bytes. */
   readonly maxReplyBytes: number;
@@ -134,6 +136,8 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes & AsyncDisposabl
           ...(timeoutMs === undefined ? {} : { timeoutMs }),
         };
         const result = await session.exec(spec, { signal, ...(onOutput === undefined ? {} : { onOutput }) });
+        const violations = [...result.violations];
+        deps.onProgram(session.engine, { violations, behaviourScore: result.behaviourScore });
         const stdout = fromBytes(result.stdout);
         const stderr = fromBytes(result.stderr);
         return {
@@ -142,6 +146,7 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes & AsyncDisposabl
           stdoutEncoding: stdout.encoding,
           stderr: stderr.text,
           stderrEncoding: stderr.encoding,
+          violations,
         } satisfies ExecResult;
       }),
     openTerminal: async (id, request, options) => {

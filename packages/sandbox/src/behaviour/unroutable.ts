@@ -4,8 +4,16 @@ import { violation } from "./rules.ts";
 
 /** Counts, for one network namespace, how often a program asked for an address that has no route in it. */
 export interface RouteWatch extends Disposable {
-  /** What there is to say; works also when every process of the namespace has ended. Once. */
+  /** So far, since the namespace was made; works also when every process of it has ended. */
+  attempts(): number;
+  /** What there is to say of all of them. */
   seen(): Violation[];
+}
+
+/** What there is to say of so many attempts. */
+export function unroutableViolations(attempts: number): Violation[] {
+  if (attempts <= 0) return [];
+  return [violation("denied_network_request", `asked ${attempts} times for an address outside of its sandbox`)];
 }
 
 /** Both files have less than 4 KB. */
@@ -43,15 +51,13 @@ export function watchRoutes(pid: number): RouteWatch | null {
     close();
     return null;
   }
+  const attempts = (): number => {
+    const [four, six] = fds;
+    return four === undefined || six === undefined ? 0 : noRoutes4(read(four)) + noRoutes6(read(six));
+  };
   return {
-    seen: () => {
-      const [four, six] = fds;
-      if (four === undefined || six === undefined) return [];
-      const attempts = noRoutes4(read(four)) + noRoutes6(read(six));
-      return attempts === 0
-        ? []
-        : [violation("denied_network_request", `asked ${attempts} times for an address outside of its sandbox`)];
-    },
+    attempts,
+    seen: () => unroutableViolations(attempts()),
     [Symbol.dispose]: close,
   };
 }

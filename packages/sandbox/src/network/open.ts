@@ -1,5 +1,6 @@
+import { violation } from "../behaviour/rules.ts";
 import { listenInside } from "../process/listen-inside.ts";
-import type { RunOutcome } from "../types.ts";
+import type { RunOutcome, Violation } from "../types.ts";
 import type { AllowedHost } from "./hosts.ts";
 import { serveProxy } from "./proxy.ts";
 import type { Proxy } from "./proxy.ts";
@@ -53,14 +54,16 @@ export async function openNetwork(
 
 const MAX_NAMED = 10;
 
-/** The outcome with what the run asked for; each denied target is a violation, the first ten by name. */
-export function withNetwork(outcome: RunOutcome, network: NetworkLog): RunOutcome {
-  const denied = network.requests.filter(({ allowed, reason }) => !allowed && reason !== "unreachable");
+/** Each denied target of the requests after the first `skipped`, the first ten by name. */
+export function deniedTargets(network: NetworkLog, skipped = 0): Violation[] {
+  const denied = network.requests.slice(skipped).filter(({ allowed, reason }) => !allowed && reason !== "unreachable");
   const targets = [
     ...new Set(denied.map(({ host, port, reason }) => `${host}${port === null ? "" : `:${port}`} (${reason})`)),
   ];
-  const violations = targets
-    .slice(0, MAX_NAMED)
-    .map((target) => ({ kind: "denied_network_request", detail: `asked for ${target}` }));
-  return { ...outcome, network, violations: [...outcome.violations, ...violations] };
+  return targets.slice(0, MAX_NAMED).map((target) => violation("denied_network_request", `asked for ${target}`));
+}
+
+/** The outcome with what the run asked for. */
+export function withNetwork(outcome: RunOutcome, network: NetworkLog): RunOutcome {
+  return { ...outcome, network, violations: [...outcome.violations, ...deniedTargets(network)] };
 }

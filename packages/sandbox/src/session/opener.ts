@@ -1,5 +1,9 @@
+import { DECOY_IN_HOME, newDecoy } from "../behaviour/decoy.ts";
+import { watchRoutes } from "../behaviour/unroutable.ts";
+import type { RouteWatch } from "../behaviour/unroutable.ts";
 import { readMessage } from "../bubblewrap/start.ts";
 import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
+import type { DeniedCallLog } from "../denied-calls/watched.ts";
 import { EngineUnavailableError, TooManySessionsError } from "../errors.ts";
 import type { ScriptOptions } from "../launcher/script.ts";
 import { DEFAULT_LIMITS, resolveLimits } from "../limits.ts";
@@ -33,6 +37,8 @@ export interface StartedAgent {
   readonly innerPid: number | null;
   /** Throws where `innerPid` may have become another's number; asked once something has been done by it. */
   confirm?(): void;
+  /** What programs were refused so far; absent where that is not seen. */
+  deniedCalls?(): DeniedCallLog;
   /** Releases what is left. To be called when the sandbox has ended. */
   close(): void | Promise<void>;
 }
@@ -94,6 +100,7 @@ export function createSessionOpener<Host extends SessionHost>(
   const openIn = async (host: Host, slot: number, spec: SessionSpec, giveBack: () => void): Promise<Session> => {
     let group: RunGroup | null = null;
     let proxy: Proxy | null = null;
+    let routes: RouteWatch | null = null;
     try {
       const limits = resolveLimits(spec.limits, DEFAULT_LIMITS, options.bounds, "limits");
       const network = checkNetwork(spec.network?.allow ?? [], options.network?.allow ?? []);
@@ -121,6 +128,7 @@ export function createSessionOpener<Host extends SessionHost>(
         isClosing ??= (async () => {
           open.delete(close);
           proxy?.close();
+          routes?.[Symbol.dispose]();
           if (reason === "its process 1 has ended") reason = "it was closed";
           sandbox.kill();
           await sandbox.ended;
@@ -135,6 +143,7 @@ export function createSessionOpener<Host extends SessionHost>(
       open.add(close);
       sandbox.stdout.resume();
       const late = setTimeout(() => kill("it was not ready in time"), START_DEADLINE_MS);
+      const decoy = newDecoy();
       let agent: Agent;
       try {
         if (network.length > 0) {
@@ -142,6 +151,8 @@ export function createSessionOpener<Host extends SessionHost>(
           proxy = await openNetwork(innerPid, network, options.network ?? { allow: [] });
           started.confirm?.();
         }
+        // Docker's pids are looked up, and only for a network; gVisor has no routes that the host's kernel would count.
+        routes = core.hasNetwork && innerPid !== null ? watchRoutes(innerPid) : null;
         core.go?.(started);
         agent = await connectAgent(sandbox.control, kill);
       } catch (error) {
@@ -153,14 +164,24 @@ export function createSessionOpener<Host extends SessionHost>(
         clearTimeout(late);
       }
       sandbox.stderr.resume();
+      // The agent does one thing after another: it is there before any program. Where it cannot be, the variable is.
+      if (core.env["HOME"] !== undefined)
+        void agent.write(`${core.env["HOME"]}/${DECOY_IN_HOME}`, Buffer.from(decoy.file), 0o600).catch(() => undefined);
       return createSession({
         engine: core.name,
         isolation: core.isolation,
         limits,
         agent,
         group: sandbox.group,
+        signs: {
+          decoy,
+          group: sandbox.group,
+          routes,
+          networkLog: proxy?.log ?? null,
+          deniedCalls: started.deniedCalls ?? null,
+        },
         ...(core.oomKills === undefined ? {} : { oomKills: () => core.oomKills?.(agent) ?? Promise.resolve(0) }),
-        env: { ...core.env, ...(network.length === 0 ? {} : PROXY_ENV), ...spec.env },
+        env: { ...core.env, ...(network.length === 0 ? {} : PROXY_ENV), ...decoy.env, ...spec.env },
         rlimits: rlimitsOf(limits, host.script),
         cwd: core.cwd,
         kill,

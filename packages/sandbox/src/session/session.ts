@@ -1,3 +1,5 @@
+import { watchProgram } from "../behaviour/session-signs.ts";
+import type { SandboxSigns } from "../behaviour/session-signs.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { createKeptBytes } from "../process/kept-bytes.ts";
 import type { IsolationLevel, Limits, OutputStream } from "../types.ts";
@@ -13,6 +15,7 @@ export interface SessionParts {
   readonly limits: Limits;
   readonly agent: Agent;
   readonly group: RunGroup | null;
+  readonly signs: SandboxSigns;
   /** Processes that were killed for want of memory so far, for a group that knows only afterwards; default: the group's. */
   readonly oomKills?: () => Promise<number>;
   /** Of every program. */
@@ -142,6 +145,7 @@ export function createSession(parts: SessionParts): Session {
       const oomKills = await countOomKills();
       if (signal?.aborted === true) throw new SessionError("failed", "cancelled before it started");
       const startedAt = performance.now();
+      const judge = watchProgram(parts.signs);
       let stopped: ExecStatus | null = null;
       let overdue: NodeJS.Timeout | undefined;
       const stop = (status: ExecStatus): void => {
@@ -165,7 +169,7 @@ export function createSession(parts: SessionParts): Session {
       try {
         const end = await program.ended;
         const status = await statusOf(end, stopped, oomKills);
-        return {
+        const result = {
           status,
           exitCode: status === "exited" ? end.exitCode : null,
           signal: end.signal,
@@ -174,7 +178,8 @@ export function createSession(parts: SessionParts): Session {
           stdoutTruncated: keep.stdout.truncated(),
           stderrTruncated: keep.stderr.truncated(),
           wallMs: performance.now() - startedAt,
-        } satisfies ExecResult;
+        };
+        return { ...result, ...judge(result) } satisfies ExecResult;
       } finally {
         clearTimeout(late);
         clearTimeout(overdue);

@@ -1,4 +1,4 @@
-import type { IsolationLevel, Limits, OutputStream } from "../types.ts";
+import type { IsolationLevel, Limits, OutputStream, Violation } from "../types.ts";
 
 /** A sandbox that stays until it is closed. */
 export interface SessionSpec {
@@ -41,6 +41,10 @@ export interface ExecResult {
   readonly stdoutTruncated: boolean;
   readonly stderrTruncated: boolean;
   readonly wallMs: number;
+  /** What the program tried, as far as its sandbox shows it: `BEHAVIOUR_RULES`. */
+  readonly violations: readonly Violation[];
+  /** What they weigh together, 0 (nothing seen) to 100. */
+  readonly behaviourScore: number;
 }
 
 export interface ExecOptions {

@@ -5,6 +5,7 @@ import { decodeText, encodeBytes } from "../../encode.ts";
 import type { Io } from "../../io.ts";
 import { interruptible, readStdin, write } from "../../io.ts";
 import { CliProblem, RefusedProblem } from "../../problem.ts";
+import { behaviourNotes } from "../../run/behaviour-notes.ts";
 import { exitCodeOf } from "../../run/exit-code.ts";
 import { isolationOf, specOf } from "./options.ts";
 import { onServer } from "./remote.ts";
@@ -24,8 +25,11 @@ export interface ExecOptions extends SandboxOptions {
 /** What the result says beside its exit code. */
 async function finish(io: Io, result: ExecResult, json: boolean): Promise<number> {
   if (json) await write(io.stdout, `${JSON.stringify(result)}\n`);
-  else if (result.status !== "exited" && result.status !== "signaled")
-    await write(io.stderr, `crucible: ${result.status.replaceAll("_", " ")}\n`);
+  else {
+    const ended = result.status === "exited" || result.status === "signaled";
+    const notes = [...(ended ? [] : [result.status.replaceAll("_", " ")]), ...behaviourNotes(result)];
+    for (const note of notes) await write(io.stderr, `crucible: ${note}\n`);
+  }
   return exitCodeOf({ ...result, compile: null });
 }
 
@@ -76,6 +80,7 @@ export async function execCommand(io: Io, argv: readonly string[], options: Exec
       stdoutEncoding: stdout.encoding,
       stderr: stderr.text,
       stderrEncoding: stderr.encoding,
+      violations: [...result.violations],
     };
     return await finish(io, wire, json);
   } catch (error) {
