@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { RunEvent } from "@crucible/contract";
+import { ExecRequest, ListSandboxesQuery, SandboxRequest, type RunEvent } from "@crucible/contract";
 import { composeServer, type ComposedServer } from "../src/compose.ts";
 import { DataDirInUseError } from "../src/data-dir.ts";
 import { openTestDatabases, type TestDatabases } from "./databases.ts";
 import { createFakeExecutor } from "./fake-executor.ts";
+import { createFakeSessionEngine } from "./fake-session.ts";
 import { query } from "./postgres-fixture.ts";
 import { request, startComposed, temporaryDirectory, testConfig, untilFinished } from "./server-fixture.ts";
 
@@ -18,7 +19,10 @@ beforeAll(async () => {
   url = (await databases.create()).env["DATABASE_URL"]!;
   // A poll so long that only a notification explains the speed of these tests.
   const env = { DATABASE_URL: url, CRUCIBLE_POLL_MS: "60000", CRUCIBLE_LEASE_MS: "60000" };
-  worker = await startComposed(testConfig(directories[1].path, { ...env, CRUCIBLE_ROLES: "worker" }));
+  worker = await startComposed(
+    testConfig(directories[1].path, { ...env, CRUCIBLE_ROLES: "worker" }),
+    await createFakeExecutor([createFakeSessionEngine()]),
+  );
   api = await startComposed(testConfig(directories[0].path, { ...env, CRUCIBLE_ROLES: "api" }));
 });
 afterAll(async () => {
@@ -45,6 +49,21 @@ test("a run is cancelled from another process", async () => {
   while ((await api.reader.getRun(run.id))?.status !== "running") await delay(5);
   await api.submit.cancelRun(run.id);
   expect((await untilFinished(api, run.id)).outcome?.status).toBe("cancelled");
+});
+
+test("a sandbox is used in the process that opened it alone; another tells of it, and sends its users there", async () => {
+  const { id } = await worker.sandboxes.create(SandboxRequest.parse({}));
+  const other = { id, status: "open", running: null };
+  expect(await api.sandboxes.get(id)).toMatchObject(other);
+  expect((await api.sandboxes.list(ListSandboxesQuery.parse({}))).sandboxes).toMatchObject([other]);
+  const { signal } = new AbortController();
+  const exec = ExecRequest.parse({ argv: ["true"] });
+  await expect(api.sandboxes.exec(id, exec, { signal })).rejects.toMatchObject({ code: "sandbox_elsewhere" });
+  await expect(api.sandboxes.remove(id)).rejects.toMatchObject({ code: "sandbox_elsewhere" });
+  await expect(api.sandboxes.create(SandboxRequest.parse({}))).rejects.toMatchObject({ code: "engine_unavailable" });
+  await worker.sandboxes.remove(id);
+  expect(await api.sandboxes.get(id)).toMatchObject({ status: "closed", running: 0 });
+  await expect(api.sandboxes.exec(id, exec, { signal })).rejects.toMatchObject({ code: "sandbox_ended" });
 });
 
 test("a second process with the same data directory is refused with the reason", async () => {
