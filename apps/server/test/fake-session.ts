@@ -1,5 +1,7 @@
+import type { Sandbox } from "@crucible/contract";
 import { MAX_LIMITS, type Engine, type Session, type Terminal } from "@crucible/sandbox";
 import type { HostedSession } from "../src/executor/types.ts";
+import type { SandboxRecords } from "../src/store/sandbox-records.ts";
 import { createFakeEngine } from "./fake-executor.ts";
 
 /** A terminal that a test plays the inside of. */
@@ -103,5 +105,21 @@ export function createFakeSessionEngine(): Engine {
     ...engine,
     probe: async () => ({ ...(await engine.probe()), sessions: true }),
     openSession: async () => ({ ...createFakeSession(), running: 0 }),
+  };
+}
+
+/** Records that are forgotten with the test. */
+export function memoryRecords(): SandboxRecords {
+  const rows = new Map<string, Sandbox>();
+  return {
+    insert: async (sandbox) => void rows.set(sandbox.id, sandbox),
+    save: async (changes) => {
+      for (const { id, lastUsedAt, endedAt, ...change } of changes) {
+        const times = { lastUsedAt: lastUsedAt.toISOString(), endedAt: endedAt?.toISOString() ?? null };
+        rows.set(id, { ...rows.get(id)!, ...change, ...times });
+      }
+    },
+    get: async (id) => rows.get(id) ?? null,
+    list: async () => ({ sandboxes: [...rows.values()], nextCursor: null }),
   };
 }

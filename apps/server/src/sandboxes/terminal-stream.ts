@@ -3,6 +3,9 @@ import type { TerminalEvent } from "@crucible/contract";
 import { createOutputGather } from "../executor/gather-output.ts";
 import { fromBytes } from "./bytes.ts";
 
+/** Output in one event: a reader needs no more memory for any of them. */
+const EVENT_BYTES = 64 * 1024;
+
 export interface TerminalStreamOptions {
   /** Silence before a comment, milliseconds: a connection that has broken is noticed when something is sent. */
   readonly heartbeatMs: number;
@@ -22,6 +25,8 @@ export interface TerminalStream {
 /** Output that a slow reader has not taken waits here, and is not said to be taken: then the program waits. */
 export function createTerminalStream({ heartbeatMs, onTaken }: TerminalStreamOptions): TerminalStream {
   const gather = createOutputGather();
+  /** Of what was gathered, not yet said. */
+  let rest: Uint8Array = new Uint8Array();
   let isOpened = false;
   let isWanted = false;
   let quiet = true;
@@ -29,11 +34,15 @@ export function createTerminalStream({ heartbeatMs, onTaken }: TerminalStreamOpt
     quiet = false;
     return stream.push(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
   };
-  const flush = (): void => {
-    if (!isOpened) return;
-    for (const { bytes } of gather.take()) {
-      isWanted = say({ type: "output", ...fromBytes(bytes) });
-      onTaken(bytes.length);
+  /** As much as the reader wants, or all of it. */
+  const flush = (all = false): void => {
+    if (!isOpened || (!isWanted && !all)) return;
+    for (const { bytes } of gather.take()) rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    while (rest.length > 0 && (isWanted || all)) {
+      const part = rest.subarray(0, EVENT_BYTES);
+      rest = rest.subarray(EVENT_BYTES);
+      isWanted = say({ type: "output", ...fromBytes(part) });
+      onTaken(part.length);
     }
   };
   const stream = new Readable({
@@ -53,18 +62,18 @@ export function createTerminalStream({ heartbeatMs, onTaken }: TerminalStreamOpt
       if (stream.destroyed) return;
       isWanted = say({ type: "opened", terminal });
       isOpened = true;
-      if (isWanted) flush();
+      flush();
     },
     output: (bytes) => {
       if (stream.destroyed) return;
       gather.add("stdout", bytes);
-      if (isWanted) flush();
+      flush();
     },
     end: (last) => {
       clearInterval(heartbeat);
       if (stream.destroyed) return;
       isOpened = true;
-      flush();
+      flush(true);
       say(last);
       stream.push(null);
     },
