@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { SelfcheckReport } from "@crucible/contract";
+import { createClient, SelfcheckReport } from "@crucible/contract";
 import { createSubprocessEngine, detectLanguages, MAX_LIMITS, MIN_LIMITS, type Engine } from "@crucible/sandbox";
 import { carryOut } from "../src/selfcheck/carry-out.ts";
 import { countsOf, exitCodeOf } from "../src/selfcheck/report.ts";
-import { crucible } from "./crucible.ts";
+import { verifyReport } from "../src/selfcheck/verify.ts";
+import { crucible, start } from "./crucible.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "crucible-selfcheck-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -38,6 +39,29 @@ it("proves an engine of this host, writes the report in every form, and finds a 
       code: 1,
       stdout: expect.stringContaining("CHANGED"),
     });
+  }
+});
+
+it("is carried out by a server that is asked to, in the background, with a report that is the latest", async () => {
+  const server = start(["serve", "--port", "0", "--data-dir", join(directory, "served"), "--json"], { stdin: null });
+  try {
+    await server.sees("\n");
+    const { url, apiKey } = JSON.parse(server.seen()) as { url: string; apiKey: string };
+    const client = createClient({ baseUrl: url, apiKey });
+    await expect(client.getSelfcheck()).rejects.toMatchObject({ code: "not_found" });
+    await client.startSelfcheck({ engines: ["bubblewrap"], groups: ["network", "files"], quick: true });
+    await expect(client.startSelfcheck()).rejects.toMatchObject({ code: "selfcheck_running" });
+    // The server works on meanwhile.
+    const source = { language: "python", files: [{ path: "main.py", content: "print(7)" }] };
+    expect((await client.createRun(source, { wait: true })).outcome?.stdout).toBe("7\n");
+    await expect.poll(async () => (await client.getSelfcheckProgress()).state, { timeout: 60_000 }).toBe("finished");
+    expect(await client.getSelfcheckProgress()).toMatchObject({ broken: 0 });
+    const report = await client.getSelfcheck();
+    expect(report.scope).toEqual({ engines: ["bubblewrap"], groups: ["files", "network"], quick: true });
+    expect(report.sha256).toBe(verifyReport(JSON.stringify(report)).actual);
+  } finally {
+    server.kill("SIGTERM");
+    expect((await server.ended).code).toBe(0);
   }
 });
 

@@ -183,11 +183,14 @@ export async function composeServer(config: Config, overrides: Overrides = {}): 
   };
 }
 
+/** Where Node keeps the compiled modules of processes that the server starts. */
+export const compileCacheDir = (dataDir: string): string => join(dataDir, "cache", `node-${process.versions.node}`);
+
 /** Only what engines need crosses to their process: no database, no key. */
 function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
   const { allowUnsafe, forkPython, ociRootfs, pool, docker, engine, minIsolation } = config;
   const { concurrency, networkAllow, maxLimits, logLevel } = config;
-  const cacheDir = join(config.dataDir, "cache", `node-${process.versions.node}`);
+  const cacheDir = compileCacheDir(config.dataDir);
   return {
     settings: {
       allowUnsafe,

@@ -2,9 +2,10 @@ import { pathToFileURL } from "node:url";
 import { buildApp } from "./http/app.ts";
 import { DEFAULT_HTTP_SETTINGS, type HttpSettings } from "./http/deps.ts";
 import { serveGateway } from "./gateway/serve.ts";
-import { composeServer, type ComposedServer, type Overrides } from "./compose.ts";
+import { compileCacheDir, composeServer, type ComposedServer, type Overrides } from "./compose.ts";
 import { loadConfig, type Config } from "./config.ts";
-import { createSelfcheckReader } from "./store/selfcheck-reader.ts";
+import { createSelfchecks } from "./selfcheck/background.ts";
+import { createSelfcheckReader, createSelfcheckWriter } from "./store/selfcheck-reader.ts";
 import manifest from "../package.json" with { type: "json" };
 
 /** A server that takes requests and works, until `close`. */
@@ -36,6 +37,8 @@ export class NoEngineError extends Error {
 export interface StartOptions extends Overrides {
   /** Do not start, and listen nowhere, where the worker role has no engine to offer. Default: start, and refuse runs. */
   readonly needsEngine?: boolean;
+  /** The module that carries out self-checks, as a process of its own. Default: none can be started over HTTP. */
+  readonly selfcheckModule?: string;
 }
 
 /**
@@ -50,6 +53,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const standard = engines.find((engine) => engine.isDefault);
   if (options.needsEngine === true && worker !== null && standard === undefined) throw new NoEngineError(engines);
   await worker?.start();
+  const { selfcheckModule: module } = options;
+  const selfchecks = worker === null || module === undefined ? null : undo.use(openSelfchecks(config, module, log));
   let url: string | null = null;
   const api = config.roles.includes("api");
   if (api || gateway !== null) {
@@ -60,6 +65,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       bus,
       catalog,
       selfcheck: createSelfcheckReader(config.dataDir),
+      selfchecks,
       screenings: composed.screenings,
       sandboxes: composed.sandboxes,
       screen: composed.screen,
@@ -97,6 +103,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function openSelfchecks(config: Config, module: string, log: ComposedServer["log"]) {
+  const { allowUnsafe, ociRootfs, docker, dataDir } = config;
+  return createSelfchecks({
+    module,
+    settings: { allowUnsafe, ociRootfs, docker },
+    cacheDir: compileCacheDir(dataDir),
+    store: createSelfcheckWriter(dataDir),
+    log,
+  });
 }
 
 function httpSettings(config: Config): HttpSettings {

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   disk_full: { status: 409, meaning: "The sandbox's disk limit is reached." },
   sandbox_ended: { status: 410, meaning: "The sandbox has ended; its `reason` says why." },
   run_not_cancellable: { status: 409, meaning: "The run has already finished." },
+  selfcheck_running: { status: 409, meaning: "A self-check is running already; one at a time." },
   payload_too_large: { status: 413, meaning: "The body is over the limit of this server." },
   output_limit: { status: 413, meaning: "The file or archive is larger than a reply may be." },
   unsupported_media_type: { status: 415, meaning: "The body must be application/json." },

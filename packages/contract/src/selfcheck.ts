@@ -97,3 +97,35 @@ export const SelfcheckReport = z
   })
   .meta({ id: "SelfcheckReport" });
 export type SelfcheckReport = z.infer<typeof SelfcheckReport>;
+
+/** What to test; without a field, all of it. */
+export const SelfcheckRequest = z
+  .strictObject({
+    engines: z
+      .array(z.string().min(1).max(64))
+      .min(1)
+      .max(16)
+      .optional()
+      .meta({ description: "By name. Default: all that work on this host and isolate." }),
+    groups: z.array(SelfcheckGroup).min(1).max(8).optional(),
+    quick: z.boolean().default(false).meta({ description: "Leave out bombs and whatever waits, and the controls." }),
+  })
+  .meta({ id: "SelfcheckRequest" });
+export type SelfcheckRequest = z.infer<typeof SelfcheckRequest>;
+
+/** How far the self-check is that was started last over HTTP, by this process. */
+export const SelfcheckProgress = z
+  .object({
+    state: z.enum(["idle", "running", "finished", "failed"]).meta({
+      description:
+        "`idle`: none was started. `finished`: its report is stored. `failed`: there is none, `reason` says why.",
+    }),
+    startedAt: z.iso.datetime().nullable(),
+    endedAt: z.iso.datetime().nullable(),
+    done: whole.meta({ description: "Checks and controls carried out." }),
+    total: whole.nullable().meta({ description: "Null until it is known." }),
+    broken: whole.meta({ description: "Promises that did not hold so far." }),
+    reason: z.string().nullable(),
+  })
+  .meta({ id: "SelfcheckProgress" });
+export type SelfcheckProgress = z.infer<typeof SelfcheckProgress>;

@@ -1,6 +1,10 @@
+import { fileURLToPath } from "node:url";
 import type { Io } from "../io.ts";
 import { write } from "../io.ts";
 import { CliProblem } from "../problem.ts";
+
+/** What carries out the self-checks that are asked for over HTTP. */
+const SELFCHECK = fileURLToPath(new URL("../selfcheck/child.ts", import.meta.url));
 
 /** The options of `crucible serve`; each stands for the environment variable of its name. */
 export interface ServeOptions {
@@ -43,7 +47,7 @@ export async function serveCommand(io: Io, options: ServeOptions): Promise<numbe
   try {
     const config = loadConfig(serverEnv(io, options));
     const stopped = untilStopSignal();
-    await using server = await startServer(config, { needsEngine: true });
+    await using server = await startServer(config, { needsEngine: true, selfcheckModule: SELFCHECK });
     const { url, bootstrapKey: key } = server;
     const started: Started = {
       url,

@@ -10,6 +10,7 @@ import type {
 import type { EventBus } from "../events/types.ts";
 import type { ScreeningReader } from "../store/screening-reader.ts";
 import type { KeyReader, RunReader } from "../store/types.ts";
+import type { Selfchecks } from "../selfcheck/types.ts";
 import type { Sandboxes } from "../sandboxes/types.ts";
 import type { Submit } from "../submit/types.ts";
 import type { ServerMetrics } from "./metrics.ts";
@@ -79,6 +80,8 @@ export interface HttpDeps {
   readonly catalog: () => Promise<OfferedCatalog>;
   /** The latest report on this host's isolation; null while there is none. */
   readonly selfcheck: () => Promise<SelfcheckReport | null>;
+  /** Makes new reports; null where this process has no engines, or was started without the module for it. */
+  readonly selfchecks: Pick<Selfchecks, "start" | "progress"> | null;
   readonly screenings: ScreeningReader;
   /** Screens without a model, and puts it on record; null without the gateway role. */
   readonly screen: ((request: ScreeningRequest, caller: ScreeningCaller) => Promise<ScreeningReply>) | null;

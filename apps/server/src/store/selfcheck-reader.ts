@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SelfcheckReport } from "@crucible/contract";
 
@@ -29,5 +29,15 @@ export function createSelfcheckReader(dataDir: string): () => Promise<SelfcheckR
     } finally {
       await file.close();
     }
+  };
+}
+
+/** Makes a report the latest one of a data directory: a reader sees the old one or the new one. */
+export function createSelfcheckWriter(dataDir: string): (report: SelfcheckReport) => Promise<void> {
+  const path = join(dataDir, SELFCHECK_FILE);
+  return async (report) => {
+    // Not the name that the command uses: both may write at once.
+    await writeFile(`${path}.server`, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
+    await rename(`${path}.server`, path);
   };
 }

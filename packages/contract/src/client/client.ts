@@ -2,7 +2,8 @@ import { EngineList, Health, LanguageList, Readiness } from "../platform.ts";
 import type { EngineInfo, Language } from "../platform.ts";
 import { BatchResponse, Run, RunPage } from "../runs.ts";
 import type { ListRunsQuery, RunRequestInput, RunSummary } from "../runs.ts";
-import { SelfcheckReport } from "../selfcheck.ts";
+import { SelfcheckProgress, SelfcheckReport } from "../selfcheck.ts";
+import type { SelfcheckRequest } from "../selfcheck.ts";
 import { Screening, ScreeningPage, ScreeningReply, ScreeningStatistics } from "../screenings.ts";
 import type {
   ListScreeningsQuery,
@@ -54,6 +55,9 @@ export interface Client extends SandboxCalls {
   listEngines(options?: CallOptions): Promise<EngineInfo[]>;
   /** The latest report of `crucible selfcheck`; rejects with `not_found` while there is none. */
   getSelfcheck(options?: CallOptions): Promise<SelfcheckReport>;
+  /** Starts a self-check of the server's host; rejects with `selfcheck_running` while there is one. */
+  startSelfcheck(request?: Partial<SelfcheckRequest>, options?: CallOptions): Promise<SelfcheckProgress>;
+  getSelfcheckProgress(options?: CallOptions): Promise<SelfcheckProgress>;
   health(options?: CallOptions): Promise<Health>;
   /** Also when the server is not ready. */
   readiness(options?: CallOptions): Promise<Readiness>;
@@ -128,6 +132,10 @@ export function createClient(options: ClientOptions): Client {
       (await transport.json({ method: get, path: "/api/v1/engines", signal }, EngineList)).engines,
     getSelfcheck: ({ signal } = {}) =>
       transport.json({ method: get, path: "/api/v1/selfcheck", signal }, SelfcheckReport),
+    startSelfcheck: (request = {}, { signal } = {}) =>
+      transport.json({ method: post, path: "/api/v1/selfcheck", body: request, signal }, SelfcheckProgress),
+    getSelfcheckProgress: ({ signal } = {}) =>
+      transport.json({ method: get, path: "/api/v1/selfcheck/progress", signal }, SelfcheckProgress),
     health: ({ signal } = {}) => transport.json({ method: get, path: "/healthz", signal }, Health),
     readiness: ({ signal } = {}) => transport.json({ method: get, path: "/readyz", signal, accept: [503] }, Readiness),
   };

@@ -1,25 +1,16 @@
 import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { SelfcheckGroup, SelfcheckReport } from "@crucible/contract";
-import {
-  createEngines,
-  createSubprocessEngine,
-  detectLanguages,
-  MAX_LIMITS,
-  MIN_LIMITS,
-  sweepLeftovers,
-} from "@crucible/sandbox";
 import { SELFCHECK_GROUPS } from "@crucible/sandbox/selfcheck";
 import { readPolicy } from "../../backend/engine-policy.ts";
 import { dockerOf } from "../../backend/local.ts";
 import { createProgress } from "../../batch/progress.ts";
 import type { Progress } from "../../batch/progress.ts";
-import { thisHost } from "../../doctor/host.ts";
 import { interruptible, write } from "../../io.ts";
 import type { Io } from "../../io.ts";
-import { carryOut } from "../../selfcheck/carry-out.ts";
 import { reportPage } from "../../selfcheck/page.ts";
-import { buildReport, exitCodeOf } from "../../selfcheck/report.ts";
+import { proveHost } from "../../selfcheck/prove.ts";
+import { exitCodeOf } from "../../selfcheck/report.ts";
 import { reportText } from "../../selfcheck/text.ts";
 
 export interface SelfcheckCommandOptions {
@@ -32,33 +23,20 @@ export interface SelfcheckCommandOptions {
   readonly dataDir?: string;
 }
 
-/** As many as the tests of the contract use: several checks run twenty programs at once. */
-const SLOTS = 8;
-/** The languages that the attacks are written in. */
-const LANGUAGES = ["python", "bash", "c"];
 const INTERRUPTED = 130;
 
 /** Proves the isolation on this host. Exit code: 0 all held, 1 something broke or is not known, 130 interrupted. */
 export async function selfcheckCommand(io: Io, options: SelfcheckCommandOptions): Promise<number> {
   const { allowUnsafe } = readPolicy(io.env);
   using interrupt = interruptible(io);
-  const [languages] = await Promise.all([detectLanguages(LANGUAGES), sweepLeftovers()]);
-  const engineOptions = { languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: SLOTS };
   const quick = options.quick === true;
   const groups = SELFCHECK_GROUPS.filter((group) => options.group.length === 0 || options.group.includes(group));
-  const startedAt = performance.now();
   let progress: Progress | undefined;
-  const { engines, chosen, checks, controls } = await carryOut(
+  const report = await proveHost(
     { engines: options.engine.length === 0 ? null : options.engine, groups, quick },
+    { allowUnsafe, ociRootfs: io.env["CRUCIBLE_OCI_ROOTFS"] || undefined, docker: dockerOf(io.env) },
     {
-      makeEngines: () =>
-        createEngines({
-          ...engineOptions,
-          allowUnsafe,
-          ociRootfs: io.env["CRUCIBLE_OCI_ROOTFS"] || undefined,
-          docker: dockerOf(io.env),
-        }),
-      makeBare: quick ? null : () => createSubprocessEngine({ ...engineOptions, allowUnsafe: true }),
+      path: io.env["PATH"] ?? "",
       signal: interrupt.signal,
       onProgress: ({ total, failed }) => {
         progress ??= createProgress({ stream: io.stderr, total, quiet: false, now: () => performance.now() });
@@ -67,14 +45,6 @@ export async function selfcheckCommand(io: Io, options: SelfcheckCommandOptions)
     },
   );
   progress?.end();
-  const findings = {
-    engines,
-    checks,
-    controls,
-    scope: { engines: chosen, groups, quick },
-    durationMs: performance.now() - startedAt,
-  };
-  const report = await buildReport(findings, thisHost(io.env["PATH"] ?? ""), new Date());
   await hand(io, options, report);
   return interrupt.signal.aborted ? INTERRUPTED : exitCodeOf(report);
 }

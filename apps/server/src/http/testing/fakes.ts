@@ -304,6 +304,7 @@ export function memoryDeps(settings: Partial<HttpSettings> = {}) {
     bus,
     catalog: async () => TEST_CATALOG,
     selfcheck: async () => null,
+    selfchecks: null,
     sandboxes: noSandboxes(),
     screenings: {
       getScreening: async () => null,
