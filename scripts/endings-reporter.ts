@@ -18,6 +18,8 @@ export interface Failure {
 
 /** What is kept of a run beside Vitest's own report. */
 export interface Endings {
+  /** Passed, but not the first time; `message` is that of the first. */
+  readonly flaky: readonly Failure[];
   readonly skipped: readonly SkippedTest[];
   readonly failures: readonly Failure[];
 }
@@ -54,8 +56,16 @@ export default class EndingsReporter implements Reporter {
         };
       }),
     );
+    const flaky = modules.flatMap((module) =>
+      [...module.children.allTests("passed")]
+        .filter((test) => test.diagnostic()?.flaky === true)
+        .map((test): Failure => {
+          const { errors } = test.result();
+          return { file: module.relativeModuleId, name: test.fullName, message: messageOf(errors ?? []) };
+        }),
+    );
     const outside = errors.map((error): Failure => ({ file: "outside any test", name: "", message: error.message }));
-    const endings: Endings = { skipped, failures: [...modules.flatMap(failuresOf), ...outside] };
+    const endings: Endings = { skipped, flaky, failures: [...modules.flatMap(failuresOf), ...outside] };
     const path = process.env[ENDINGS_FILE_VARIABLE];
     if (path !== undefined) writeFileSync(path, JSON.stringify(endings));
   }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { check } from "./check.ts";
-import { ENDINGS_FILE_VARIABLE, type Endings } from "./endings-reporter.ts";
+import { ENDINGS_FILE_VARIABLE, type Endings, type Failure } from "./endings-reporter.ts";
 import { ROOT, toolEnvironment } from "./steps.ts";
 import { tally } from "./tally.ts";
 
@@ -64,16 +64,18 @@ const failedChecks = (await check((line) => console.log(line))).filter((result) 
 const exit = await runVitest(process.argv.slice(2));
 const { passed, failed, skipped, problems } = tally(read(reportFile), exit);
 
-const endings = JSON.parse(read(endingsFile) ?? '{"skipped":[],"failures":[]}') as Endings;
+const endings = JSON.parse(read(endingsFile) ?? '{"skipped":[],"flaky":[],"failures":[]}') as Endings;
 const byReason = Map.groupBy(endings.skipped, (test) => `${test.file}: ${test.reason ?? "no reason given"}`);
 if (endings.skipped.length > 0) console.log("\nSkipped:");
 for (const [reason, tests] of byReason) {
   console.log(`  ${reason}`);
   for (const { name } of tests) console.log(`    ${name}`);
 }
+const show = (word: string, { file, name, message }: Failure): void =>
+  console.log(`\n${word}: ${file}: ${name}\n  ${message.slice(0, MESSAGE_CHARACTERS).replaceAll("\n", "\n  ")}`);
 // Last, where nobody overlooks them.
-for (const { file, name, message } of endings.failures)
-  console.log(`\nFAILED: ${file}: ${name}\n  ${message.slice(0, MESSAGE_CHARACTERS).replaceAll("\n", "\n  ")}`);
+for (const test of endings.flaky) show("FLAKY, failed and then passed", test);
+for (const failure of endings.failures) show("FAILED", failure);
 for (const problem of problems) console.log(`\nFAILED: ${problem}`);
 for (const { name } of failedChecks) console.log(`\nFAILED: check "${name}" (its output is above)`);
 
