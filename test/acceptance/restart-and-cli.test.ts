@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Run } from "@crucible/contract";
+import type { Run, Sandbox } from "@crucible/contract";
 import { callCli, openCrucible } from "./src/crucible.ts";
 import type { Crucible } from "./src/crucible.ts";
 import { allEvents, call, events, getRun, runToEnd, submit } from "./src/http.ts";
@@ -48,6 +48,7 @@ describe("after a restart", () => {
     const { own } = crucible;
     if (own === null) return context.skip("a deployed server is not ours to stop");
     const run = await submit(crucible, { language: "bash", code: "echo up; sleep 2; echo done" });
+    const sandbox = (await call(crucible, "POST", "/api/v1/sandboxes", { body: {} })).json as Sandbox;
     for await (const { data } of events(crucible, run.id)) if (data.type === "run.output") break;
     expect(await own.stop("SIGKILL")).toBeNull();
     await own.start();
@@ -55,6 +56,13 @@ describe("after a restart", () => {
     const told = (await allEvents(crucible, run.id)).map(({ data }) => data.type);
     expect(told.filter((type) => type === "run.finished")).toHaveLength(1);
     expect(told).toContain("run.requeued");
+    // A sandbox that stays went with the server; what it was is known, and why it ended.
+    const path = `/api/v1/sandboxes/${sandbox.id}`;
+    const lost = (await call(crucible, "GET", path)).json;
+    expect(lost).toMatchObject({ id: sandbox.id, status: "lost", endedBy: "server_restarted", running: 0 });
+    const used = await call(crucible, "POST", `${path}/exec`, { body: { argv: ["true"] } });
+    expect(used).toMatchObject({ status: 410, json: { error: { code: "sandbox_ended" } } });
+    expect((await call(crucible, "GET", "/api/v1/sandboxes")).json).toMatchObject({ sandboxes: [] });
   });
 });
 

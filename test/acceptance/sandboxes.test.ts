@@ -1,9 +1,16 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createClient, type Client, type Sandbox, type SandboxRequestInput } from "@crucible/contract";
-import { callCli, openCrucible, type Crucible } from "./src/crucible.ts";
+import {
+  createClient,
+  type Client,
+  type Sandbox,
+  type SandboxRequestInput,
+  type TerminalRequestInput,
+} from "@crucible/contract";
+import { callCli, CLI, openCrucible, type Crucible } from "./src/crucible.ts";
 import { call } from "./src/http.ts";
 
 let crucible: Crucible;
@@ -158,7 +165,107 @@ describe("a sandbox that stays", () => {
   });
 });
 
+/** Follows a terminal, and waits for what it shows. */
+async function terminalIn(id: string, request: TerminalRequestInput = {}) {
+  let seen = "";
+  const terminal = await client.openTerminal(id, request, { onOutput: (part) => void (seen += text(part)) });
+  const shows = async (what: string | RegExp): Promise<void> => {
+    await expect.poll(() => seen, { timeout: 20_000 }).toMatch(what);
+  };
+  return { ...terminal, shows, type: (line: string) => terminal.write(bytes(line)) };
+}
+
+describe("a terminal over HTTP", () => {
+  test("is one: it echoes, has a size that changes, passes Ctrl-C on, and gives an exit code", async () => {
+    const { id } = await open({ env: { PS1: "> " } });
+    const terminal = await terminalIn(id, { argv: ["bash", "--norc"], rows: 33, columns: 111 });
+    await terminal.shows(/> $/);
+    await terminal.type("tty; stty size; pwd\r");
+    await terminal.shows(/\/dev\/pts\/\d+\r\n33 111\r\n\/box\/cwd/);
+    await terminal.resize({ rows: 44, columns: 99 });
+    await terminal.type("stty size; echo st''arted; sleep 1000\r");
+    await terminal.shows(/44 99\r\nstarted/);
+    await terminal.type("\u0003");
+    await terminal.type("exit 9\r");
+    expect(await terminal.ended).toMatchObject({ status: "exited", exitCode: 9 });
+  });
+
+  test("takes what it started with it when its caller leaves, and the sandbox stays", async () => {
+    const { id } = await open();
+    const terminal = await terminalIn(id, { argv: ["bash", "--norc"] });
+    await terminal.type("setsid sleep 4321 & (sleep 4321 &) ; echo rea''dy\r");
+    await terminal.shows(/ready/);
+    const alive = async (): Promise<string> =>
+      (await client.execInSandbox(id, { argv: ["sh", "-c", "cat /proc/[0-9]*/comm"] })).stdout;
+    expect(await alive()).toContain("sleep");
+    terminal.kill();
+    await expect(terminal.ended).rejects.toThrow("was left");
+    await expect.poll(alive).not.toContain("sleep");
+    expect((await client.getSandbox(id)).status).toBe("open");
+  });
+
+  test("whose program cannot be started says so, and one that floods holds up nobody", async () => {
+    const { id } = await open();
+    const missing = await terminalIn(id, { argv: ["none"] });
+    await expect(missing.ended).rejects.toMatchObject({ code: "file_not_found" });
+    const flood = await client.openTerminal(id, { argv: ["yes"] }, { onOutput: () => new Promise(() => undefined) });
+    const { stdout } = await client.execInSandbox(id, { argv: ["echo", "here"] });
+    expect(stdout).toBe("here\n");
+    flood.kill();
+    await expect.poll(async () => (await client.getSandbox(id)).running).toBe(0);
+  });
+});
+
+/** A person at a terminal: types `keys` one after the other, each once what is before it was seen; then gives what was seen. */
+const PERSON = `
+import fcntl, json, os, pty, signal, struct, sys, termios
+argv, steps = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+def size(rows, columns): fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(argv[0], argv)
+signal.alarm(60)
+seen = ""
+for wanted, keys in steps:
+    while wanted not in seen:
+        try: part = os.read(fd, 65536)
+        except OSError: part = b""
+        if not part: sys.exit(json.dumps([wanted, seen]))
+        seen += part.decode("utf-8", "replace")
+    seen = seen.split(wanted, 1)[1]
+    if isinstance(keys, list): size(*keys)
+    else: os.write(fd, keys.encode())
+try:
+    while os.read(fd, 65536): pass
+except OSError: pass
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+
 describe("the command line", () => {
+  test("has a shell in a sandbox of a server, on a real terminal with its size", async () => {
+    const { id } = await open({ env: { PS1: "ready> " } });
+    const shell = (...args: string[]): string[] => [process.execPath, CLI, "shell", ...args];
+    const person = (argv: string[], steps: [string, string | [number, number]][]): string =>
+      execFileSync("python3", ["-c", PERSON, JSON.stringify(argv), JSON.stringify(steps)], {
+        env: { ...process.env, CRUCIBLE_API_KEY: crucible.apiKey, CRUCIBLE_URL: "" },
+        encoding: "utf8",
+      });
+    const inOpen = shell("--url", crucible.url, "--sandbox", id, "--", "bash", "--norc");
+    const code = person(inOpen, [
+      ["it stays when the shell ends", [30, 120]],
+      ["ready> ", "echo kept > note; sleep 1000\r"],
+      ["sleep 1000", "\u0003"],
+      ["ready> ", "while [ \"$(stty size)\" != '30 120' ]; do :; done; tty\r"],
+      ["/dev/pts/", "exit 6\r"],
+    ]);
+    expect(code).toBe("6\n");
+    expect(text(await client.readSandboxFile(id, "note"))).toBe("kept\n");
+    const before = (await client.listSandboxes()).sandboxes.length;
+    const inNew = shell("--url", crucible.url, "--env", "A=1", "--", "sh", "-c", "echo A is $A; read line; exit $line");
+    expect(person(inNew, [["A is 1", "5\r"]])).toBe("5\n");
+    expect((await client.listSandboxes()).sandboxes.length).toBe(before);
+  });
+
   test("opens, uses and closes a sandbox of a server", async () => {
     const directory = await mkdtemp(join(tmpdir(), "crucible-sandbox-"));
     const file = join(directory, "in.txt");

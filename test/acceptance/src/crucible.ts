@@ -20,7 +20,8 @@ export interface Crucible extends AsyncDisposable {
 }
 
 /** Another place of the CLI, such as an installed one. */
-const CLI = process.env["CRUCIBLE_CLI"] ?? join(import.meta.dirname, "..", "..", "..", "apps", "cli", "src", "main.ts");
+export const CLI =
+  process.env["CRUCIBLE_CLI"] ?? join(import.meta.dirname, "..", "..", "..", "apps", "cli", "src", "main.ts");
 
 /** Uses `CRUCIBLE_URL` with `CRUCIBLE_API_KEY` where they are set; else starts a server with these settings. */
 export async function openCrucible(settings: Readonly<Record<string, string>> = {}): Promise<Crucible> {
