@@ -11,6 +11,7 @@ import { openNetwork, withNetwork } from "../network/open.ts";
 import type { Proxy } from "../network/proxy.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
+import type { Tidy } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import type { OutcomeFrame } from "../run/outcome.ts";
 import { commandsOf, givenBytes, makesArtifactsDir } from "../run/plan.ts";
@@ -40,6 +41,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
     plan: RunPlan,
     runOptions: RunOptions,
     startedAt: number,
+    tidy: Tidy,
   ): Promise<RunOutcome> => {
     const frame = (): OutcomeFrame => ({
       engine: NAME,
@@ -95,8 +97,10 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
         started.close();
       }
     } finally {
-      await group?.destroy();
-      warm.prepare(host, slot, plan);
+      tidy(async () => {
+        await group?.destroy();
+        warm.prepare(host, slot, plan);
+      });
     }
   };
   const sessions = createBubblewrapSessions(options);

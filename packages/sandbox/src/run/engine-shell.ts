@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { judge } from "../behaviour/judge.ts";
 import { EngineUnavailableError } from "../errors.ts";
 import type { InstalledLanguage } from "../languages/types.ts";
@@ -23,14 +24,27 @@ export interface EngineOptions {
   readonly network?: NetworkOptions;
 }
 
+/** Has this done after the outcome was given back, and before the slot is used again. */
+export type Tidy = (work: () => Promise<void>) => void;
+
 /** The part that differs between engines. */
 export interface EngineCore<Host extends { readonly resources: Disposable }> {
   /** Makes once what all runs share. @throws EngineUnavailableError naming what is missing. */
   makeReady(): Promise<Host>;
   /** Tries the engine for real. */
   probe(host: Host): Promise<ProbeReport>;
-  /** One run in a slot that is its own. Gives values for every end; throws only EngineUnavailableError. */
-  runIn(host: Host, slot: number, plan: RunPlan, options: RunOptions, startedAt: number): Promise<RunOutcome>;
+  /**
+   * One run in a slot that is its own. Gives values for every end; throws only EngineUnavailableError. When it resolves
+   * nothing of the program runs any more; what else is to be cleared away may be left to `tidy`.
+   */
+  runIn(
+    host: Host,
+    slot: number,
+    plan: RunPlan,
+    options: RunOptions,
+    startedAt: number,
+    tidy: Tidy,
+  ): Promise<RunOutcome>;
   /** Whether `runIn` heeds `plan.network`; a run that wants one is refused otherwise. */
   readonly hasNetwork?: boolean;
   /** Whether `runIn` heeds `plan.artifacts`; a run that wants them is refused otherwise. */
@@ -54,6 +68,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
 ): Engine {
   const slots = createSlots(options.slots);
   const running = new Map<AbortController, Promise<unknown>>();
+  const tidying = new Set<Promise<void>>();
   let closed = false;
   let readying: Promise<Host> | undefined;
   let report: Promise<ProbeReport> | undefined;
@@ -101,21 +116,44 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       if (error instanceof EngineUnavailableError) throw error;
       return notRun({ engine: name, isolation, plan, setupMs: 0 }, "cancelled", "cancelled before it started");
     }
+    const work: (() => Promise<void>)[] = [];
     try {
-      const outcome = judge(await core.runIn(host, slot, plan, runOptions, startedAt), plan.decoy);
-      slots.give(slot);
+      const outcome = judge(
+        await core.runIn(host, slot, plan, runOptions, startedAt, (one) => work.push(one)),
+        plan.decoy,
+      );
+      giveBack(slot, work);
       return outcome;
     } catch (error) {
       if (error instanceof EngineUnavailableError) {
-        slots.give(slot);
+        giveBack(slot, work);
         throw error;
       }
-      // Something of the run may still be there: its slot, and with it its uid, is not used again.
-      slots.retire(
-        new EngineUnavailableError(name, "every slot was given up after a failed clean-up", "restart the server"),
-      );
+      retire();
+      await Promise.allSettled(work.map((one) => one()));
       const frame = { engine: name, isolation, plan, setupMs: performance.now() - startedAt };
       return notRun(frame, "sandbox_failed", `slot ${slot} was given up: ${(error as Error).message}`);
+    }
+  };
+  /** Something of the run may still be there: its slot, and with it its uid, is not used again. */
+  const retire = (): void =>
+    slots.retire(
+      new EngineUnavailableError(name, "every slot was given up after a failed clean-up", "restart the server"),
+    );
+  const giveBack = (slot: number, work: readonly (() => Promise<void>)[]): void => {
+    if (work.length === 0) return slots.give(slot);
+    const tidied = tidyUp(slot, work);
+    tidying.add(tidied);
+    void tidied.then(() => tidying.delete(tidied));
+  };
+  const tidyUp = async (slot: number, work: readonly (() => Promise<void>)[]): Promise<void> => {
+    // Not before whoever waits for the outcome has it.
+    await nextTurn();
+    try {
+      await Promise.all(work.map((one) => one()));
+      slots.give(slot);
+    } catch {
+      retire();
     }
   };
 
@@ -161,6 +199,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       closed = true;
       for (const one of running.keys()) one.abort(new Error("engine closed"));
       await Promise.allSettled(running.values());
+      await Promise.all(tidying);
       await core.close?.();
       const host = await readying?.catch(() => undefined);
       readying = undefined;
