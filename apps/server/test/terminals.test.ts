@@ -71,7 +71,7 @@ describe("a terminal over HTTP", () => {
     expect(await terminal.ended).toMatchObject({ status: "exited", exitCode: 7 });
     expect(Buffer.concat(seen).toString()).toBe("1\u0000\u001b[2J");
     await expect.poll(async () => (await client.getSandbox(id)).running).toBe(0);
-    await expect(terminal.write(new Uint8Array([1]))).rejects.toThrow();
+    await expect(terminal.write(new Uint8Array([1]))).rejects.toThrow("has ended");
   });
 
   test("ends when its caller leaves", async () => {

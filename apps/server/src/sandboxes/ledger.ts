@@ -38,7 +38,7 @@ export function createLedger({ records, onEndSaved, log, everyMs = SAVE_EVERY_MS
     try {
       await records.save(changes);
     } catch (error) {
-      log.warn({ err: error, sandboxes: noted.size }, "changes of sandboxes could not be saved yet");
+      log.warn({ err: error, sandboxes: changes.length }, "changes of sandboxes could not be saved yet");
       for (const sandbox of followed) noted.set(sandbox.id, sandbox);
       return;
     }

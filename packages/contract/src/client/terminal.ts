@@ -93,7 +93,7 @@ export async function openTerminal(
     throw new ClientError("unexpected_reply", "the stream does not begin as that of a terminal");
   }
   const { terminal: id } = first.value;
-  const ended = follow().finally(() => leaving.abort());
+  const ended = follow().finally(() => leaving.abort(new ClientError("unreachable", "the terminal has ended")));
   ended.catch(() => undefined);
   const at = `${path}/${id}`;
   return {
