@@ -1,5 +1,6 @@
 /** What a check is. Checks know nothing of Vitest, so that any runner can carry them out. */
 import type { Engine } from "../types.ts";
+import type { KnownReports } from "./looks.ts";
 
 /** The subjects of the contract, in the order in which they are reported. */
 export const CHECK_GROUPS = [
@@ -22,6 +23,8 @@ export interface CheckTarget {
   readonly engine: Engine;
   /** A further engine of the same kind; the check that makes it closes it. */
   create(): Promise<Engine>;
+  /** Lets checks that look at like things share a run of `engine`; without it each has runs of its own. */
+  readonly reports?: KnownReports;
 }
 
 /**
@@ -45,6 +48,8 @@ export interface Check {
   readonly control: ControlExpectation | null;
   /** Belts of the probe's report that must be on; where the host lacks one, the check says so and is left out. */
   readonly belts: readonly string[];
+  /** Whether it has to have the machine to itself: it measures time or the host, or takes either to its limits. */
+  readonly alone: boolean;
   /**
    * Throws `AssertionError` when the engine does not hold the promise, `CheckInconclusiveError`
    * when the attack could not be carried out, `CheckNotApplicableError` when this host has no
@@ -60,18 +65,24 @@ export interface CheckDefinition {
   readonly incident?: string;
   readonly control?: ControlExpectation;
   readonly belts?: readonly string[];
+  /** Default: what holds for its group. */
+  readonly alone?: boolean;
   readonly run: (target: CheckTarget) => Promise<void>;
 }
 
+/** Groups whose checks have to be alone: see `Check.alone`. */
+const ALONE: readonly CheckGroup[] = ["resources", "processes", "secrets", "tenancy", "cleanup"];
+
 /** Gives each definition its group and its id. */
 export function checksOf(group: CheckGroup, definitions: readonly CheckDefinition[]): Check[] {
-  return definitions.map(({ name, title, incident, control, belts, run }) => ({
+  return definitions.map(({ name, title, incident, control, belts, alone, run }) => ({
     id: `${group}.${name}`,
     group,
     title,
     incident: incident ?? null,
     control: control ?? null,
     belts: belts ?? [],
+    alone: alone ?? ALONE.includes(group),
     run,
   }));
 }

@@ -1,11 +1,15 @@
 /** Registers the checks with Vitest, and nothing more. */
 import { afterAll, assert, beforeAll, describe, it } from "vitest";
+import { createSlots } from "../run/slots.ts";
 import type { Engine } from "../types.ts";
 import type { Check, CheckGroup, ControlExpectation } from "./check.ts";
 import { CHECK_GROUPS, CONTRACT_CHECKS, runCheck } from "./checks.ts";
+import type { KnownReports } from "./looks.ts";
 
 /** Generous: the slowest check takes a few seconds on an idle host. */
 const CHECK_TIMEOUT_MS = 60_000;
+/** Two processors and what waits meanwhile. */
+const CHECKS_AT_ONCE = 3;
 
 /** Which part of the contract an engine's isolation level promises. */
 export interface ContractPromises {
@@ -62,6 +66,8 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
   for (const id of Object.keys(promises.except ?? {})) checkOf(id);
   describe(`engine contract: ${name}`, () => {
     const engine = sharedEngine(create);
+    const reports: KnownReports = new Map();
+    const places = createSlots(CHECKS_AT_ONCE);
     for (const group of CHECK_GROUPS) {
       describe(group, () => {
         for (const check of CONTRACT_CHECKS.filter((candidate) => candidate.group === group)) {
@@ -70,10 +76,16 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
             it(titleOf(check), (context) => context.skip(`not promised by ${name}: ${refusal}`));
             continue;
           }
-          it(titleOf(check), { timeout: CHECK_TIMEOUT_MS }, async (context) => {
-            const result = await runCheck(check, { engine: engine(), create });
-            if (result.verdict === "not_applicable") return context.skip(result.reason);
-            if (result.verdict !== "held") throw result.error;
+          // Those that need not be alone run beside each other, group by group.
+          it(titleOf(check), { timeout: CHECK_TIMEOUT_MS, concurrent: !check.alone }, async (context) => {
+            const place = await places.take();
+            try {
+              const result = await runCheck(check, { engine: engine(), create, reports });
+              if (result.verdict === "not_applicable") return context.skip(result.reason);
+              if (result.verdict !== "held") throw result.error;
+            } finally {
+              places.give(place);
+            }
           });
         }
       });
@@ -95,12 +107,13 @@ export function engineContractControl({ name, create, expectFailing }: ControlSu
   const subjects = expectFailing?.map(checkOf) ?? CONTRACT_CHECKS.filter(({ control }) => control !== null);
   describe(`engine contract is broken by: ${name}`, () => {
     const engine = sharedEngine(create);
+    const reports: KnownReports = new Map();
     for (const check of subjects) {
       it(`${check.id} fails: ${check.title}`, { timeout: CHECK_TIMEOUT_MS }, async (context) => {
         const exemption = expectFailing === undefined ? exempt(check) : null;
         if (exemption !== null && "notRun" in exemption)
           return context.skip(`not run without isolation: ${exemption.notRun}`);
-        const result = await runCheck(check, { engine: engine(), create });
+        const result = await runCheck(check, { engine: engine(), create, reports });
         if (result.verdict === "broken") return;
         if (result.verdict === "not_applicable") return context.skip(result.reason);
         // An attack that broke has not got through.

@@ -59,6 +59,7 @@ export const compileChecks: readonly Check[] = checksOf("outcomes", [
   },
   {
     name: "compile-bomb",
+    alone: true,
     belts: ["cgroup-memory"],
     title: "ends a compilation without end by the limits of the compile step",
     incident: 'compiler bombs: #include "/dev/zero", nested macros',

@@ -4,6 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { type Check, type CheckDefinition, checksOf, CheckNotApplicableError } from "../check.ts";
 import { newMarker } from "../host/marked-process.ts";
 import { createSecretFile } from "../host/secret-file.ts";
+import { type Looks, seen } from "../looks.ts";
 import { code, python, runReport } from "../programs.ts";
 
 const rootOnly = { mayPass: "the user of the tests may not do it on the host either" } as const;
@@ -48,36 +49,18 @@ const secretPlaces = [
 
 /** Opens each path with the mode and reports those that opened. Opening alone changes nothing. */
 const OPENABLE = code`
-  import json, os, stat, sys
-  flags = {"r": os.O_RDONLY, "w": os.O_WRONLY}[sys.argv[1]] | os.O_NONBLOCK
-  opened = []
-  for path in sys.argv[2:]:
-      try:
-          fd = os.open(path, flags)
-          if sys.argv[1] == "w" or stat.S_ISDIR(os.fstat(fd).st_mode) or os.read(fd, 1): opened.append(path)
-          os.close(fd)
-      except OSError:
-          pass
-  print(json.dumps(opened))
+  import os, stat
+  def openable(mode, paths):
+      opened = []
+      for path in paths:
+          try:
+              fd = os.open(path, {"r": os.O_RDONLY, "w": os.O_WRONLY}[mode] | os.O_NONBLOCK)
+              if mode == "w" or stat.S_ISDIR(os.fstat(fd).st_mode) or os.read(fd, 1): opened.append(path)
+              os.close(fd)
+          except OSError:
+              pass
+      return opened
 `;
-
-function closed(
-  name: string,
-  title: string,
-  mode: "r" | "w",
-  paths: readonly string[],
-  incident?: string,
-): CheckDefinition {
-  return {
-    name,
-    title,
-    ...(incident === undefined ? {} : { incident }),
-    control: rootOnly,
-    async run({ engine }) {
-      assert.deepEqual(await runReport<string[]>(engine, python(OPENABLE, { args: [mode, ...paths] })), []);
-    },
-  };
-}
 
 const DISKS = [
   "sda",
@@ -109,45 +92,53 @@ const SOCKETS = [
   "/tmp/.X11-unix",
 ];
 
-/** Group `files`: the host. */
-export const hostFileChecks: readonly Check[] = checksOf("files", [
-  ...secretPlaces,
-  closed("shadow", "does not show /etc/shadow, /etc/sudoers and the host's keys", "r", [
-    "/etc/shadow",
-    "/etc/gshadow",
-    "/etc/sudoers",
-    "/etc/machine-id",
-    "/etc/ssh/ssh_host_rsa_key",
-    "/etc/ssh/ssh_host_ed25519_key",
-    "/var/lib/systemd/random-seed",
-  ]),
+/** Files and directories of the host that must not open. */
+interface Closed {
+  readonly name: string;
+  readonly title: string;
+  readonly mode: "r" | "w";
+  readonly paths: readonly string[];
+  readonly incident?: string;
+}
+
+const CLOSED: readonly Closed[] = [
   {
-    name: "container-sockets",
-    title: "has no container runtime's and no system service's socket",
-    incident: "docker.sock mounted beside untrusted code (Vivaria)",
-    control: { mayPass: "the host has no such socket" },
-    async run({ engine }) {
-      const look = "import json, os, sys; print(json.dumps([path for path in sys.argv[1:] if os.path.lexists(path)]))";
-      assert.deepEqual(await runReport<string[]>(engine, python(look, { args: SOCKETS })), []);
-    },
+    name: "shadow",
+    title: "does not show /etc/shadow, /etc/sudoers and the host's keys",
+    mode: "r",
+    paths: [
+      "/etc/shadow",
+      "/etc/gshadow",
+      "/etc/sudoers",
+      "/etc/machine-id",
+      "/etc/ssh/ssh_host_rsa_key",
+      "/etc/ssh/ssh_host_ed25519_key",
+      "/var/lib/systemd/random-seed",
+    ],
   },
-  closed("devices", "has no disks, no memory devices and no other hardware", "r", [
-    ...DISKS.map((disk) => `/dev/${disk}`),
-    "/dev/mem",
-    "/dev/kmem",
-    "/dev/port",
-    "/dev/kmsg",
-    "/dev/rtc0",
-    "/dev/input",
-    "/dev/dri",
-    "/dev/nvidia0",
-    "/dev/vsock",
-  ]),
-  closed(
-    "kernel-files",
-    "does not let kernel settings be written",
-    "w",
-    [
+  {
+    name: "devices",
+    title: "has no disks, no memory devices and no other hardware",
+    mode: "r",
+    paths: [
+      ...DISKS.map((disk) => `/dev/${disk}`),
+      "/dev/mem",
+      "/dev/kmem",
+      "/dev/port",
+      "/dev/kmsg",
+      "/dev/rtc0",
+      "/dev/input",
+      "/dev/dri",
+      "/dev/nvidia0",
+      "/dev/vsock",
+    ],
+  },
+  {
+    name: "kernel-files",
+    title: "does not let kernel settings be written",
+    incident: "CVE-2025-31133 and CVE-2025-52881: masked paths and redirected writes below /proc",
+    mode: "w",
+    paths: [
       "/proc/sys/kernel/core_pattern",
       "/proc/sys/kernel/hostname",
       "/proc/sys/kernel/modprobe",
@@ -160,14 +151,47 @@ export const hostFileChecks: readonly Check[] = checksOf("files", [
       "/sys/kernel/profiling",
       "/sys/power/state",
     ],
-    "CVE-2025-31133 and CVE-2025-52881: masked paths and redirected writes below /proc",
+  },
+  {
+    name: "kernel-memory",
+    title: "does not show the kernel's memory and log",
+    mode: "r",
+    paths: [
+      "/proc/kcore",
+      "/proc/kmsg",
+      "/sys/kernel/debug",
+      "/sys/kernel/security",
+      "/sys/firmware/acpi",
+      "/sys/firmware/dmi",
+    ],
+  },
+];
+
+const OPENED: Looks = {
+  prelude: OPENABLE,
+  expressions: Object.fromEntries(
+    CLOSED.map(({ name, mode, paths }) => [name, `openable("${mode}", ${JSON.stringify(paths)})`]),
   ),
-  closed("kernel-memory", "does not show the kernel's memory and log", "r", [
-    "/proc/kcore",
-    "/proc/kmsg",
-    "/sys/kernel/debug",
-    "/sys/kernel/security",
-    "/sys/firmware/acpi",
-    "/sys/firmware/dmi",
-  ]),
+};
+
+const closedChecks = CLOSED.map(({ mode: _mode, paths: _paths, ...check }): CheckDefinition => ({
+  ...check,
+  control: rootOnly,
+  run: async (target) => assert.deepEqual(await seen<string[]>(target, OPENED, check.name), []),
+}));
+
+/** Group `files`: the host. */
+export const hostFileChecks: readonly Check[] = checksOf("files", [
+  ...secretPlaces,
+  ...closedChecks,
+  {
+    name: "container-sockets",
+    title: "has no container runtime's and no system service's socket",
+    incident: "docker.sock mounted beside untrusted code (Vivaria)",
+    control: { mayPass: "the host has no such socket" },
+    async run({ engine }) {
+      const look = "import json, os, sys; print(json.dumps([path for path in sys.argv[1:] if os.path.lexists(path)]))";
+      assert.deepEqual(await runReport<string[]>(engine, python(look, { args: SOCKETS })), []);
+    },
+  },
 ]);

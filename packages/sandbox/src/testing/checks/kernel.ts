@@ -11,16 +11,28 @@ import {
   CheckNotApplicableError,
 } from "../check.ts";
 import { findMarked, newMarker } from "../host/marked-process.ts";
-import { bash, code, describeOutcome, python, runReport, runToEnd, text } from "../programs.ts";
+import { type Looks, seen } from "../looks.ts";
+import { bash, code, describeOutcome, python, runReport, text } from "../programs.ts";
 import { startHeldRun } from "./held-run.ts";
 
-const STATUS = code`
-  import json
-  status = dict(line.rstrip().split(":", 1) for line in open("/proc/self/status"))
-  print(json.dumps({key: value.strip() for key, value in status.items()}))
-`;
-
 const NAMESPACES = ["user", "pid", "net", "ipc", "uts", "mnt", "cgroup"];
+
+/** Who the program is, by fields of /proc/self/status; and its namespaces, null for one that is not shown. */
+const IDENTITY: Looks = {
+  prelude: code`
+    import os
+    def status():
+        fields = dict(line.rstrip().split(":", 1) for line in open("/proc/self/status"))
+        return {key: value.strip() for key, value in fields.items()}
+    def namespace(name):
+        try: return os.readlink(f"/proc/self/ns/{name}")
+        except OSError: return None
+  `,
+  expressions: {
+    status: "status()",
+    ...Object.fromEntries(NAMESPACES.map((name) => [name, `namespace("${name}")`])),
+  },
+};
 
 /** The user, in the host's eyes, that owns the program's process. */
 async function hostUidOf(engine: Engine): Promise<{ uid: number; release: () => Promise<unknown> }> {
@@ -38,8 +50,8 @@ const statusChecks: CheckDefinition[] = [
     name: `capabilities-${set.slice(3).toLowerCase()}`,
     title: `leaves the capability set ${set} empty`,
     control: { mayPass: "empty already for the user of the tests" },
-    async run({ engine }) {
-      const status = await runReport<Record<string, string>>(engine, python(STATUS));
+    async run(target) {
+      const status = await seen<Record<string, string>>(target, IDENTITY, "status");
       assert.match(status[set] ?? "missing", /^0+$/, `${set} is ${status[set]}`);
     },
   })),
@@ -47,8 +59,8 @@ const statusChecks: CheckDefinition[] = [
     name: "no-new-privileges",
     title: "sets no_new_privs",
     control: { mayPass: "the tests themselves run with no_new_privs" },
-    async run({ engine }) {
-      const status = await runReport<Record<string, string>>(engine, python(STATUS));
+    async run(target) {
+      const status = await seen<Record<string, string>>(target, IDENTITY, "status");
       assert.equal(status["NoNewPrivs"], "1");
     },
   },
@@ -57,8 +69,8 @@ const statusChecks: CheckDefinition[] = [
     title: "runs the program under a seccomp filter",
     incident: "codex and others: the filter silently missing",
     control: { mayPass: "the tests themselves run under a filter, as in a container" },
-    async run({ engine }) {
-      const status = await runReport<Record<string, string>>(engine, python(STATUS));
+    async run(target) {
+      const status = await seen<Record<string, string>>(target, IDENTITY, "status");
       assert.equal(status["Seccomp"], "2");
     },
   },
@@ -66,8 +78,8 @@ const statusChecks: CheckDefinition[] = [
     name: "not-root-inside",
     title: "runs the program as an ordinary user, in all four user ids and in all groups",
     control: { mayPass: "the tests do not run as root" },
-    async run({ engine }) {
-      const status = await runReport<Record<string, string>>(engine, python(STATUS));
+    async run(target) {
+      const status = await seen<Record<string, string>>(target, IDENTITY, "status");
       for (const field of ["Uid", "Gid"]) {
         const ids = (status[field] ?? "").split(/\s+/);
         assert.equal(ids.length, 4);
@@ -109,10 +121,10 @@ const namespaceChecks = NAMESPACES.map((name): CheckDefinition => ({
   name: `namespace-${name}`,
   title: `has a ${name} namespace of its own`,
   control: "fails",
-  async run({ engine }) {
-    const outcome = await runToEnd(engine, python(`import os; print(os.readlink("/proc/self/ns/${name}"))`));
-    assert.match(text(outcome.stdout), new RegExp(`^${name}:\\[\\d+\\]$`, "m"));
-    assert.notEqual(text(outcome.stdout).trim(), await readlink(`/proc/self/ns/${name}`));
+  async run(target) {
+    const own = await seen<string | null>(target, IDENTITY, name);
+    assert.match(own ?? "none", new RegExp(`^${name}:\\[\\d+\\]$`));
+    assert.notEqual(own, await readlink(`/proc/self/ns/${name}`));
   },
 }));
 

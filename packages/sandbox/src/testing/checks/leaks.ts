@@ -1,6 +1,8 @@
 /** Links, descriptors and processes as ways to the host's files. */
 import assert from "node:assert/strict";
 import { open, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { type Check, checksOf } from "../check.ts";
 import { halves, newMarker, startMarked } from "../host/marked-process.ts";
 import { createSecretFile } from "../host/secret-file.ts";
@@ -14,21 +16,24 @@ export const leakChecks: readonly Check[] = checksOf("files", [
     incident: "CVE-2024-28185 and CVE-2024-28189: Judge0 wrote and chowned through a planted symlink",
     async run({ engine }) {
       await using victim = await createSecretFile("untouched");
+      // Without isolation they are the host's own places.
+      const link = newMarker();
+      await using planted = new AsyncDisposableStack();
+      for (const place of [homedir(), "/tmp", "/dev/shm"]) planted.defer(() => rm(join(place, link), { force: true }));
       const before = await victim.fingerprint();
       const plant = code`
-        victim=$1; folder=$2
+        victim=$1; folder=$2; link=$3
         for name in main.sh run run_script compile_script stdin stdout stderr stdout.txt stderr.txt out output result.json metadata .box box core prog a.out; do
           rm -rf "$name"; ln -s "$victim" "$name" 2>/dev/null
         done
-        for place in "$HOME" /tmp /dev/shm; do ln -sfn "$folder" "$place/link"; done
+        for place in "$HOME" /tmp /dev/shm; do ln -sfn "$folder" "$place/$link"; done
         cd ..; mv "$OLDPWD" "$OLDPWD-moved" 2>/dev/null && ln -s "$folder" "$OLDPWD"
         exit 0
       `;
       for (let round = 0; round < 2; round += 1) {
-        assertExit(await engine.run(bash(plant, { args: [victim.path, victim.directory] })), 0);
+        assertExit(await engine.run(bash(plant, { args: [victim.path, victim.directory, link] })), 0);
       }
       assert.equal(await victim.fingerprint(), before);
-      await Promise.all(["/tmp/link", "/dev/shm/link"].map((path) => rm(path, { force: true })));
       assertExit(await engine.run(bash("true")), 0);
     },
   },

@@ -10,10 +10,12 @@ import {
   CheckInconclusiveError,
   CheckNotApplicableError,
 } from "../check.ts";
+import { type Looks, seen } from "../looks.ts";
 import { assertStatus, c, code, describeOutcome, python, runReport, text } from "../programs.ts";
+import { CALLS, NEW_USER } from "./system-call-table.ts";
 
 const prelude = code`
-  import ctypes, errno, json, os, signal
+  import ctypes, errno, json, os, signal, struct
   libc = ctypes.CDLL(None, use_errno=True)
   libc.syscall.restype = ctypes.c_long
   libc.ioctl.restype = ctypes.c_int
@@ -23,6 +25,9 @@ const prelude = code`
   missing = ctypes.addressof(nowhere)
   here = ctypes.create_string_buffer(b"/")
   root = ctypes.addressof(here)
+  # struct clone_args: flags first, exit_signal fifth, each eight bytes (clone(2)).
+  clone_arguments = ctypes.create_string_buffer(struct.pack("11Q", ${NEW_USER}, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0))
+  clone3 = ctypes.addressof(clone_arguments)
 
   def attempt(number, *arguments, clones=False):
       """In a child: a filter may kill, and what succeeds must not last."""
@@ -50,116 +55,14 @@ interface Attempt {
   readonly error: string | null;
 }
 
-interface Call {
-  readonly name: string;
-  /** Number on x86-64 and on arm64 (asm/unistd_64.h, asm-generic/unistd.h). */
-  readonly numbers: readonly [x64: number, arm64: number];
-  /** Python expressions. */
-  readonly arguments: string;
-  readonly why: string;
-  readonly strict?: true;
-}
+const isArm = process.arch === "arm64";
 
-const NEW_USER = 0x10000000;
-
-const CALLS: readonly Call[] = [
-  { name: "unshare", numbers: [272, 97], arguments: `${NEW_USER}`, why: "new user namespace" },
-  {
-    name: "clone",
-    numbers: [56, 220],
-    arguments: `${NEW_USER + 17}, 0, 0, 0, 0, clones=True`,
-    why: "new user namespace",
-  },
-  { name: "setns", numbers: [308, 268], arguments: "-1, 0", why: "enter a namespace" },
-  { name: "mount", numbers: [165, 40], arguments: "missing, missing, missing, 0, 0", why: "mount" },
-  { name: "umount2", numbers: [166, 39], arguments: "missing, 0", why: "uncover what a mount hides" },
-  { name: "fsopen", numbers: [430, 430], arguments: "missing, 0", why: "mount, new interface (CVE-2022-0185)" },
-  { name: "open_tree", numbers: [428, 428], arguments: "-100, missing, 0", why: "mount, new interface" },
-  {
-    name: "move_mount",
-    numbers: [429, 429],
-    arguments: "-100, missing, -100, missing, 0",
-    why: "mount, new interface",
-  },
-  {
-    name: "mount_setattr",
-    numbers: [442, 442],
-    arguments: "-100, missing, 0, address, 32",
-    why: "make a mount writable",
-  },
-  { name: "pivot_root", numbers: [155, 41], arguments: "missing, missing", why: "change the root" },
-  { name: "chroot", numbers: [161, 51], arguments: "root", why: "change the root" },
-  { name: "ptrace", numbers: [101, 117], arguments: "0, 0, 0, 0", why: "control another process", strict: true },
-  {
-    name: "process_vm_readv",
-    numbers: [310, 270],
-    arguments: "os.getpid(), 0, 0, 0, 0, 0",
-    why: "read another process",
-    strict: true,
-  },
-  {
-    name: "process_vm_writev",
-    numbers: [311, 271],
-    arguments: "os.getpid(), 0, 0, 0, 0, 0",
-    why: "write into another process",
-    strict: true,
-  },
-  { name: "pidfd_getfd", numbers: [438, 438], arguments: "-1, 0, 0", why: "take another process's descriptor" },
-  { name: "kcmp", numbers: [312, 272], arguments: "os.getpid(), os.getpid(), 0, 0, 0", why: "kernel addresses" },
-  { name: "bpf", numbers: [321, 280], arguments: "9999, 0, 0", why: "code in the kernel (CVE-2021-3490)" },
-  { name: "perf_event_open", numbers: [298, 241], arguments: "0, 0, -1, -1, 0", why: "side channels (CVE-2013-2094)" },
-  { name: "userfaultfd", numbers: [323, 282], arguments: "1", why: "makes races winnable" },
-  { name: "io_uring_setup", numbers: [425, 425], arguments: "1, address", why: "calls past the filter (isolate 2.6)" },
-  { name: "io_uring_register", numbers: [427, 427], arguments: "-1, 0, 0, 0", why: "calls past the filter" },
-  { name: "keyctl", numbers: [250, 219], arguments: "0, -2, 0", why: "keys are not in a namespace (CVE-2016-0728)" },
-  { name: "add_key", numbers: [248, 217], arguments: "0, 0, 0, 0, -2", why: "keys are not in a namespace" },
-  { name: "request_key", numbers: [249, 218], arguments: "0, 0, 0, -2", why: "starts a program of the host" },
-  {
-    name: "open_by_handle_at",
-    numbers: [304, 265],
-    arguments: "-100, 0, 0",
-    why: "shocker: open any file of the host by number",
-  },
-  {
-    name: "name_to_handle_at",
-    numbers: [303, 264],
-    arguments: "-100, missing, address, address + 512, 0",
-    why: "the other half of shocker",
-  },
-  { name: "kexec_load", numbers: [246, 104], arguments: "0, 1000, 0, 0", why: "another kernel" },
-  { name: "init_module", numbers: [175, 105], arguments: "0, 0, 0", why: "code in the kernel" },
-  { name: "finit_module", numbers: [313, 273], arguments: "-1, 0, 0", why: "code in the kernel" },
-  { name: "delete_module", numbers: [176, 106], arguments: "missing, 0x800", why: "code out of the kernel" },
-  { name: "reboot", numbers: [169, 142], arguments: "0, 0, 0, 0", why: "the host's power" },
-  { name: "swapon", numbers: [167, 224], arguments: "0, 0", why: "the host's memory" },
-  { name: "acct", numbers: [163, 89], arguments: "missing", why: "writes to a file of the host" },
-  { name: "sethostname", numbers: [170, 161], arguments: "missing, -1", why: "the host's name" },
-  { name: "settimeofday", numbers: [164, 170], arguments: "0, 0", why: "the host's clock" },
-  { name: "clock_settime", numbers: [227, 112], arguments: "9999, 0", why: "the host's clock" },
-  { name: "syslog", numbers: [103, 116], arguments: "3, address, 4096", why: "kernel addresses" },
-  {
-    name: "personality",
-    numbers: [135, 92],
-    arguments: "0x0040000",
-    why: "switches off address randomisation",
-    strict: true,
-  },
-  { name: "kexec_file_load", numbers: [320, 294], arguments: "-1, -1, 0, 0, 0", why: "another kernel" },
-  { name: "swapoff", numbers: [168, 225], arguments: "missing", why: "the host's memory" },
-  { name: "quotactl", numbers: [179, 60], arguments: "-1, 0, 0, 0", why: "the host's file systems" },
-  { name: "fanotify_init", numbers: [300, 262], arguments: "-1, 0", why: "sees others' file accesses" },
-];
-
-const callChecks = CALLS.map(({ name, numbers, arguments: expression, why, strict }): CheckDefinition => ({
+const callChecks = CALLS.map(({ name, why, strict }): CheckDefinition => ({
   name: `call-${name.replaceAll("_", "-")}`,
   title: `denies ${name} (${why})`,
   control: strict ? "fails" : { mayPass: "denied by the host for the user of the tests" },
-  async run({ engine }) {
-    const number = numbers[process.arch === "arm64" ? 1 : 0];
-    const { value, error } = await runReport<Attempt>(
-      engine,
-      python(`${prelude}\nprint(json.dumps(attempt(${number}, ${expression})))`),
-    );
+  async run(target) {
+    const { value, error } = await seen<Attempt>(target, ATTEMPTS, name);
     assert.ok(error !== null && DENIED.has(error), `${name} got through: ${error ?? value}`);
   },
 }));
@@ -179,22 +82,36 @@ const FAMILIES: readonly [string, number, number][] = [
   ["AF_NFC", 39, 5],
 ];
 
-const familyChecks = FAMILIES.map(([name, family, type]): CheckDefinition => ({
+const familyChecks = FAMILIES.map(([name]): CheckDefinition => ({
   name: `socket-${name.slice(3).toLowerCase()}`,
   title: `denies sockets of the family ${name}`,
   incident: "AF_VSOCK reached the host (isolate 2.6); kernel bugs in rare families",
   control: { mayPass: "the host's kernel has no such family, or denies it" },
-  async run({ engine }) {
-    const number = process.arch === "arm64" ? 198 : 41;
-    const { value, error } = await runReport<Attempt>(
-      engine,
-      python(`${prelude}\nprint(json.dumps(attempt(${number}, ${family}, ${type}, 0)))`),
-    );
+  async run(target) {
+    const { value, error } = await seen<Attempt>(target, ATTEMPTS, name);
     // EAFNOSUPPORT is what a filter says that hides the family, and a kernel that has none.
     const denied = error !== null && (DENIED.has(error) || error === "EAFNOSUPPORT");
     assert.ok(denied, `${name} got through: ${error ?? value}`);
   },
 }));
+
+const TERMINAL_REQUESTS: readonly (readonly [name: string, request: number, title: string])[] = [
+  ["tiocsti", 0x5412, "TIOCSTI, which types into a terminal"],
+  ["tiocsti-high-bits", 0x1_0000_5412, "TIOCSTI with high bits that the kernel ignores (CVE-2019-10063)"],
+  ["tioclinux", 0x541c, "TIOCLINUX, which pastes into a console"],
+];
+
+/** Every call in a child process of its own: none can change what another is told. */
+const ATTEMPTS: Looks = {
+  prelude,
+  expressions: Object.fromEntries([
+    ...CALLS.map(({ name, numbers, arguments: given }) => [name, `attempt(${numbers[isArm ? 1 : 0]}, ${given})`]),
+    ...FAMILIES.map(([name, family, type]) => [name, `attempt(${isArm ? 198 : 41}, ${family}, ${type}, 0)`]),
+    ...TERMINAL_REQUESTS.map(([name, request]) => [name, `attempt(${isArm ? 29 : 16}, 0, ${request}, address)`]),
+    ["clone3", "attempt(435, clone3, 88, clones=True)"],
+    ...(process.arch === "x64" ? [["x32", `attempt(0x40000000 + 272, ${NEW_USER})`]] : []),
+  ]),
+};
 
 const int80 = code`
   #include <stdio.h>
@@ -224,34 +141,18 @@ export const systemCallChecks: readonly Check[] = checksOf("kernel", [
     title: "does not let clone3 make a namespace, whose flags a filter cannot read",
     incident: "filters that list clone and forget clone3",
     control: { mayPass: "denied by the host for the user of the tests" },
-    async run({ engine }) {
-      // struct clone_args: flags first, exit_signal fifth, each eight bytes (clone(2)).
-      const source = code`
-        import struct
-        buffer[:88] = struct.pack("11Q", ${NEW_USER}, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0)
-        print(json.dumps(attempt(435, address, 88, clones=True)))
-      `;
-      const { value, error } = await runReport<Attempt>(engine, python(`${prelude}\n${source}`));
+    async run(target) {
+      const { value, error } = await seen<Attempt>(target, ATTEMPTS, "clone3");
       assert.ok(error !== null && DENIED.has(error), `clone3 got through: ${error ?? value}`);
     },
   },
-  ...(
-    [
-      ["tiocsti", 0x5412, "TIOCSTI, which types into a terminal"],
-      ["tiocsti-high-bits", 0x1_0000_5412, "TIOCSTI with high bits that the kernel ignores (CVE-2019-10063)"],
-      ["tioclinux", 0x541c, "TIOCLINUX, which pastes into a console"],
-    ] as const
-  ).map(([name, request, title]): CheckDefinition => ({
+  ...TERMINAL_REQUESTS.map(([name, , title]): CheckDefinition => ({
     name: `ioctl-${name}`,
     title: `denies ${title}`,
     incident: "CVE-2017-5226, CVE-2019-10063, CVE-2023-1523",
     control: "fails",
-    async run({ engine }) {
-      const number = process.arch === "arm64" ? 29 : 16;
-      const { value, error } = await runReport<Attempt>(
-        engine,
-        python(`${prelude}\nprint(json.dumps(attempt(${number}, 0, ${request}, address)))`),
-      );
+    async run(target) {
+      const { value, error } = await seen<Attempt>(target, ATTEMPTS, name);
       assert.ok(error !== null && DENIED.has(error), `the filter let it through: ${error ?? value}`);
     },
   })),
@@ -260,12 +161,9 @@ export const systemCallChecks: readonly Check[] = checksOf("kernel", [
     title: "denies the x32 numbers of system calls",
     incident: "filters that forget the second table of the x86-64 kernel",
     control: { mayPass: "the host's kernel has no x32 table" },
-    async run({ engine }) {
+    async run(target) {
       if (process.arch !== "x64") throw new CheckNotApplicableError("only x86-64 has x32");
-      const { value, error } = await runReport<Attempt>(
-        engine,
-        python(`${prelude}\nprint(json.dumps(attempt(0x40000000 + 272, ${NEW_USER})))`),
-      );
+      const { value, error } = await seen<Attempt>(target, ATTEMPTS, "x32");
       assert.ok(error !== null && DENIED.has(error), `unshare got through as x32: ${error ?? value}`);
     },
   },

@@ -144,7 +144,7 @@ export const takeoverChecks: readonly Check[] = checksOf("processes", [
     control: { notRun: "it would fill the host's disk and keep its processors busy" },
     async run({ engine }) {
       const leave = code`
-        for folder in range(40):
+        for folder in range(20):
             os.mkdir(f"{folder}")
             for n in range(1000): os.close(os.open(f"{folder}/{n}", os.O_CREAT | os.O_WRONLY))
         try:
@@ -159,7 +159,7 @@ export const takeoverChecks: readonly Check[] = checksOf("processes", [
                 while True: pass
         os._exit(1)
       `;
-      const limits = { wallTimeMs: 4_000, cpuTimeMs: 60_000, diskBytes: 8 * 1024 * 1024, pids: 128, cpus: 0.5 };
+      const limits = { wallTimeMs: 3_000, cpuTimeMs: 60_000, diskBytes: 8 * 1024 * 1024, pids: 128, cpus: 0.5 };
       const startedAt = performance.now();
       const outcome = await engine.run(python(`${PRELUDE}\n${leave}`, { limits }), {
         signal: AbortSignal.timeout(9_000),
