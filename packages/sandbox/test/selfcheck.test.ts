@@ -129,6 +129,24 @@ describe("a control", () => {
   });
 });
 
+it("tells nothing of the host that a control has seen: reports are passed on", async () => {
+  await using engine = subprocess();
+  const check = SELFCHECKS.find(({ id }) => id === "files.users-of-the-host");
+  if (check === undefined) throw new Error("the check is gone");
+  const { status, detail } = await runControl(check, { engine, create: async () => subprocess() });
+  expect([status, detail]).toEqual(["attack_succeeds", "the attack gets through where nothing holds it"]);
+});
+
+it("takes no network of the host down where a sandbox shares it", async () => {
+  await using engine = pretender();
+  const check = SELFCHECKS.find(({ id }) => id === "network.configure");
+  if (check === undefined) throw new Error("the check is gone");
+  const { status, detail } = await runSelfcheck(check, { engine, create: async () => pretender() });
+  expect(status).toBe("failed");
+  expect(detail).toContain("the network is the host's");
+  expect(detail).not.toContain("interface");
+});
+
 it("calls an attack that broke, threw or hung inconclusive, never passed", async () => {
   await using engine = pretender();
   const never: Engine = { ...engine, run: () => new Promise(() => undefined) };

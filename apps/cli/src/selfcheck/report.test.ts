@@ -72,6 +72,9 @@ describe("the report", () => {
     expect(text).toContain("SKIPPED  bubblewrap  files.devices: no disk");
     expect(text).toContain("BROKEN: 1 of 1");
     expect(text).not.toContain("\u001b");
+    const report = await reportOf(result("passed"));
+    const engines = report.engines.map((engine) => ({ ...engine, version: "1.0\u001b]0;x\u0007" }));
+    expect(reportText({ ...report, engines })).not.toMatch(/[\u001b\u0007]/);
   });
 });
 
@@ -113,6 +116,14 @@ describe("verify", () => {
     }
     const { claimed, actual } = verifyReport(JSON.stringify({ ...report, added: 1 }));
     expect(claimed).not.toBe(actual);
+  });
+
+  it("refuses one that says something twice: what a person reads first may be the other", async () => {
+    const text = JSON.stringify(await reportOf(result("failed", 'out "\\" \u2028')));
+    expect(verifyReport(text).claimed).toBe(verifyReport(text).actual);
+    for (const added of ['{"checks":[],', '{"summary":{},', '{"checks":"\\"",']) {
+      expect(() => verifyReport(text.replace("{", added))).toThrow("twice");
+    }
   });
 
   it("refuses what is no report", () => {

@@ -22,7 +22,7 @@ export function reportText(report: SelfcheckReport): string {
     report.checks.filter((one) => one.engine === engine && (group === null || one.group === group));
   const header = [
     "group",
-    ...engines.map(({ engine, version }) => `${engine}${version === null ? "" : ` ${version}`}`),
+    ...engines.map(({ engine, version }) => `${engine}${version === null ? "" : ` ${printable(version)}`}`),
   ];
   const rows = [
     ["", ...engines.map(({ isolation }) => `level ${isolation}`)],

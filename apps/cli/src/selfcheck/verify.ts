@@ -35,6 +35,18 @@ export function verifyReport(text: string): Verified {
   }
   const report = SelfcheckReport.safeParse(parsed);
   if (!report.success) throw new Error(`this is no report: ${report.error.issues[0]?.path.join(".") ?? "its shape"}`);
+  if (strings(parsed) * 2 !== quotes(text)) throw new Error("this says something twice, and a reader may see either");
   // The text's own value, not the schema's: what the schema would leave out was changed too.
   return { claimed: report.data.sha256, actual: reportHash(parsed as object) };
 }
+
+/** Keys and strings of a value. A key that came twice is in the text once more than in the value. */
+function strings(value: unknown): number {
+  if (typeof value === "string") return 1;
+  if (typeof value !== "object" || value === null) return 0;
+  const keys = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce<number>((sum, inner) => sum + strings(inner), keys);
+}
+
+/** Quotes that begin or end a string of JSON. */
+const quotes = (json: string): number => json.replaceAll(/\\./g, "").split('"').length - 1;

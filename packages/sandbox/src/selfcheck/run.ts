@@ -128,7 +128,8 @@ export async function runControl(
   const verdict = await verdictOf(selfCheck, subject, options.checkTimeoutMs ?? CHECK_TIMEOUT_MS);
   switch (verdict.verdict) {
     case "broken":
-      return result("attack_succeeds", messageOf(verdict.error));
+      // Not what it saw: users, files and names of the host are nobody's business who gets the report.
+      return result("attack_succeeds", "the attack gets through where nothing holds it");
     case "held":
       return result("host_refuses", "the attack fails on this host without a sandbox too");
     case "inconclusive":

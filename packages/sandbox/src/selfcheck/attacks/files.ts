@@ -154,10 +154,12 @@ export const fileAttacks: readonly Check[] = checksOf("files", [
             except OSError:
                 pass
         for path in ("/proc/x", "/sys/x", "/proc/sys/x", "/dev/x", "/run/x"):
-            for make in (lambda p: os.symlink("/", p), os.mkdir, lambda p: os.rename("/proc/self/fd", p)):
+            for make, undo in ((lambda p: os.symlink("/", p), os.unlink), (os.mkdir, os.rmdir)):
                 try: make(path)
                 except OSError: continue
                 changed.append(path)
+                # Should it be the host's own after all.
+                undo(path)
         print(json.dumps(changed))
       `;
       const changed = await runReport<string[]>(engine, python(attack));
