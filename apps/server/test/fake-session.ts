@@ -51,7 +51,9 @@ export function createFakeSession(): FakeSession {
         stdoutTruncated: false,
         stderrTruncated: false,
         wallMs: 1,
-      } as Awaited<ReturnType<Session["exec"]>>;
+        violations: [],
+        behaviourScore: 0,
+      } satisfies Awaited<ReturnType<Session["exec"]>>;
     },
     openTerminal: async ({ argv }, size, onOutput) => {
       const end = Promise.withResolvers<Awaited<Terminal["ended"]>>();
