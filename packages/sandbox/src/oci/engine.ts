@@ -14,6 +14,7 @@ import type { Proxy } from "../network/proxy.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
+import type { Tidy } from "../run/engine-shell.ts";
 import { notRun, outcomeOf } from "../run/outcome.ts";
 import { commandsOf, givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
@@ -163,6 +164,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     plan: RunPlan,
     runOptions: RunOptions,
     startedAt: number,
+    tidy: Tidy,
   ): Promise<RunOutcome> => {
     const frame = () => ({ engine: name, isolation, plan, setupMs: performance.now() - startedAt });
     const absent = Object.values(plan.language.toolPaths).find((path) => !isInside(host, path));
@@ -207,7 +209,9 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       return proxy === null ? outcome : withNetwork(outcome, proxy.log());
     } finally {
       proxy?.close();
-      await lease.release();
+      sandbox.kill();
+      await sandbox.ended;
+      tidy(() => lease.release());
     }
   };
   const sessions = createOciSessions(runtime, options);
