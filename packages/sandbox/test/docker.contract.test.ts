@@ -20,7 +20,7 @@ afterAll(() => daemon?.[Symbol.asyncDispose]());
 const create = async (): Promise<Engine> =>
   createDockerEngine({
     bounds: { min: MIN_LIMITS, max: MAX_LIMITS },
-    slots: 8,
+    slots: 4,
     docker: daemon === undefined ? undefined : { host: daemon.host, images: { "*": IMAGE } },
   });
 

@@ -21,3 +21,12 @@ export async function pidHere(api: DockerApi, id: string, signal: AbortSignal): 
   const { pid } = await api.state(id, signal);
   return pid > 1 && isOfContainer(pid, id) ? pid : null;
 }
+
+/** Ends the container by its first process, and so all of it; false where that process is not, or no longer, there. */
+export function killHere(pid: number, id: string): boolean {
+  try {
+    return isOfContainer(pid, id) && process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}

@@ -16,6 +16,7 @@ import type { ImageContents } from "./images.ts";
 import { dockerProfile } from "./seccomp.ts";
 import { levelOf, NAME } from "./settings.ts";
 import type { DockerSettings } from "./settings.ts";
+import { adviceFor, faultWords } from "./words.ts";
 
 export const CALL_TIMEOUT_MS = 30_000;
 
@@ -103,7 +104,8 @@ export async function makeReady(settings: DockerSettings | undefined): Promise<R
     if ((await api.imageId(image, signal)) === null)
       throw new EngineUnavailableError(NAME, `the daemon does not have the image ${image}`, `docker pull ${image}`);
   }
-  const arch = seccompArch({ x86_64: "x64", aarch64: "arm64" }[info.architecture] ?? info.architecture);
+  // As uname(1) has it, and as Podman does.
+  const arch = seccompArch({ x86_64: "x64", amd64: "x64", aarch64: "arm64" }[info.architecture] ?? info.architecture);
   if (arch === null && level === "container")
     throw new EngineUnavailableError(
       NAME,
@@ -117,7 +119,10 @@ export async function makeReady(settings: DockerSettings | undefined): Promise<R
   const uidOf = (slot: number): number => (mapsUsers ? INSIDE_UID : slotUid(slot));
   const seccomp = arch === null || level !== "container" ? null : dockerProfile(ociSeccomp(arch), arch);
   const common = { api, labels, runtime, seccomp };
-  const contents = await detectInImages(settings.images, { ...common, uid: uidOf(0) });
+  const contents = await detectInImages(settings.images, { ...common, uid: uidOf(0) }).catch((error: unknown) => {
+    const { reason, fix } = adviceFor(error) ?? { reason: faultWords(error), fix: "see docs/how-to/use-docker.md" };
+    throw new EngineUnavailableError(NAME, `Docker cannot start an image here: ${reason}`, fix);
+  });
   return {
     settings,
     api,

@@ -12,7 +12,7 @@ import { containerOptions } from "./container.ts";
 import { createControl } from "./control.ts";
 import { createContainerGroup } from "./group.ts";
 import { imageOf } from "./images.ts";
-import { isOfContainer, pidHere } from "./inner-pid.ts";
+import { isOfContainer, killHere, pidHere } from "./inner-pid.ts";
 import type { Ready } from "./prepare.ts";
 import { containerScript, sealedCommand } from "./script.ts";
 import { splitAtMarks } from "./streams.ts";
@@ -129,12 +129,16 @@ export async function startContainer(
     await host.api.start(container.id, signal);
     stream.write(`${mark}\n`);
     stream.write(archive);
-    if (!(await saysReady(greeting, signal))) {
+    const [isReady, pid] = await Promise.all([
+      saysReady(greeting, signal),
+      seesContainers ? pidHere(host.api, container.id, signal) : null,
+    ]);
+    innerPid = pid;
+    if (!isReady) {
       const said = signal.aborted ? "" : await firstWords(errors[0]);
       stream.destroy();
       return await fail(said === "" ? (container.fault() ?? "the launcher did not start") : said);
     }
-    if (seesContainers) innerPid = await pidHere(host.api, container.id, signal);
   } catch (error) {
     return await fail(faultWords(error));
   }
@@ -142,7 +146,8 @@ export async function startContainer(
   const kill = (): void => {
     // Nobody reads a stream that was cut at its limit, and the daemon holds an end back until all is read.
     for (const part of [...parts, ...errors]) part.resume();
-    container.kill();
+    // A daemon that passes a flood on takes seconds to heed an order.
+    if (innerPid === null || !killHere(innerPid, container.id)) container.kill();
   };
   const group = createContainerGroup(host.api, container.id, bounds, kill);
   const ended = (async (): Promise<void> => {

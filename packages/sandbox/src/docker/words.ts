@@ -23,6 +23,12 @@ const KNOWN: readonly (readonly [RegExp, string, string])[] = [
     "the driver of the graphics processors does not work on the daemon's host",
     GPU_FIX,
   ],
+  // Podman looks for a file of that name on its own host.
+  [
+    /opening seccomp profile failed/i,
+    "it takes no seccomp profile in a request, as Podman's daemon does not",
+    "use a Docker daemon, or the engine runc",
+  ],
 ];
 
 /** The daemon's own words, without what its client puts before them. */
