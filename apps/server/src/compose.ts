@@ -203,6 +203,7 @@ function executorOptions(config: Config, log: ReturnType<typeof createLog>) {
       concurrency,
       networkAllow,
       maxLimits,
+      cacheDir: join(config.dataDir, "cache"),
     },
     logLevel,
     log,

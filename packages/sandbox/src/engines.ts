@@ -20,6 +20,8 @@ export interface EnginesOptions extends EngineOptions {
   readonly pool?: number;
   /** The operator's CRUCIBLE_OCI_ROOTFS: see `OciOptions.rootfs`. */
   readonly ociRootfs?: string | undefined;
+  /** Where engines keep what is costly to make and can be made again: see `WasmOptions.cacheDir`. */
+  readonly cacheDir?: string | undefined;
   /** The operator's CRUCIBLE_DOCKER_HOST and what goes with it; without it the engine `docker` is not available. */
   readonly docker?: DockerSettings | undefined;
 }

@@ -1,5 +1,5 @@
-import { availableParallelism } from "node:os";
-import { extname } from "node:path";
+import { availableParallelism, homedir } from "node:os";
+import { extname, join } from "node:path";
 import { RunRequest } from "@crucible/contract";
 import type { EngineInfo } from "@crucible/contract";
 import {
@@ -50,6 +50,8 @@ export async function openLocal(
     allowUnsafe: policy.allowUnsafe,
     ociRootfs: env["CRUCIBLE_OCI_ROOTFS"] || undefined,
     docker: dockerOf(env),
+    // Beside Node's compiled modules: see `main.ts`.
+    cacheDir: join(homedir(), ".cache", "crucible"),
     network: { allow: policy.networkAllow },
   });
   // What a Docker daemon's images hold is not known yet.

@@ -20,6 +20,8 @@ export interface LocalExecutorSettings {
   readonly ociRootfs: string | undefined;
   readonly pool: number;
   readonly docker: DockerSettings | undefined;
+  /** Where engines keep what can be made again. Default: nowhere. */
+  readonly cacheDir?: string;
   readonly engine: string | undefined;
   readonly minIsolation: IsolationLevel | undefined;
   readonly concurrency: number;
@@ -45,6 +47,7 @@ export async function createLocalExecutor(settings: LocalExecutorSettings, log: 
     ociRootfs,
     pool,
     docker,
+    cacheDir: settings.cacheDir,
     network,
   });
   const policy = { engine, minIsolation, allowUnsafe };

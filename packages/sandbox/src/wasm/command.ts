@@ -27,15 +27,30 @@ const FLAGS = [
   "--ignore-env",
 ] as const;
 
-/** A directory that cannot be made: storage that would outlive a run fails instead. */
-export const RUNTIME_ENV = { DENO_DIR: "/dev/null/deno", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" } as const;
+/** All that the runtime itself gets to see; programs see none of it. */
+export const RUNTIME_ENV = {
+  // A directory that cannot be made: storage that would outlive a run fails instead.
+  DENO_DIR: "/dev/null/deno",
+  NO_COLOR: "1",
+  DENO_NO_UPDATE_CHECK: "1",
+  // WebGPU asks for no permission and loads the host's graphics drivers into the process: no backend, no drivers.
+  DENO_WEBGPU_BACKEND: "none",
+  DENO_DISABLE_OFFSCREEN_CANVAS: "1",
+  // The host's own would say where it stands.
+  TZ: "UTC",
+} as const;
 
 const inside = (name: string): string => readFileSync(new URL(`inside/${name}`, import.meta.url), "utf8");
 const dataUrl = (source: string): string => `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
 
 /** The bootstrap as a URL that holds it: the process needs no file of ours, and sees no path of one. */
 export function bootstrapUrl(runtime: Runtime): string {
-  return dataUrl(inside(`${runtime}.mjs`).replace("./request.mjs", dataUrl(inside("request.mjs"))));
+  return dataUrl(
+    ["request.mjs", "out.mjs"].reduce(
+      (source, name) => source.replace(`./${name}`, () => dataUrl(inside(name))),
+      inside(`${runtime}.mjs`),
+    ),
+  );
 }
 
 /** What the limits of one process are made from. */

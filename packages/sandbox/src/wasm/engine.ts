@@ -1,36 +1,37 @@
+import { MAX_SLOTS } from "../bubblewrap/uids.ts";
 import { EngineUnavailableError, SpecError } from "../errors.ts";
 import { findLanguage, LANGUAGES } from "../languages/table.ts";
 import { createEngineShell } from "../run/engine-shell.ts";
-import { notRun, outcomeOf } from "../run/outcome.ts";
+import { notRun } from "../run/outcome.ts";
 import type { OutcomeFrame } from "../run/outcome.ts";
 import type { RunPlan } from "../run/plan.ts";
-import { supervise } from "../run/supervise.ts";
 import type { Engine, RunOptions, RunOutcome, RunSpec } from "../types.ts";
 import type { Runtime } from "./command.ts";
-import { frame } from "./frame.ts";
-import { controlOf, fromNowOn, startIsolate } from "./isolate.ts";
-import type { Isolate } from "./isolate.ts";
+import { startIsolate } from "./isolate.ts";
 import { makeReady } from "./prepare.ts";
 import type { Ready, WasmOptions } from "./prepare.ts";
 import { probe } from "./probe.ts";
-import { createSpares } from "./spares.ts";
+import { runProgram } from "./run-program.ts";
+import { createSpares, unlessAborted } from "./spares.ts";
 import type { SpareClass } from "./spares.ts";
 import { findTools, NAME, wasmLanguages } from "./tools.ts";
 
 /** Loading counts too where only RLIMIT_CPU holds. */
 const OWN_CPU_SECONDS: Readonly<Record<Runtime, number>> = { javascript: 2, python: 15 };
-/** V8's, Tokio's and the compilers' threads (measured: 12 on two cores, more on more). */
-const OWN_THREADS = 128;
 const DEFAULT_SPARES = 1;
 
-const OUT_OF_MEMORY = /Fatal (?:JavaScript|process) (?:invalid size error|out of memory)|Fatal JavaScript OOM/;
+/**
+ * Every process has a uid of its own, and there are so many: beside those that run there are the waiting, those that
+ * start to wait, those that are being ended, a probe, and the one that makes Python's snapshot.
+ */
+const slotsFor = (wanted: number, spares: number): number => Math.max(1, Math.min(wanted, MAX_SLOTS - 3 * spares - 4));
 
 /** Deno without permissions: JavaScript and TypeScript, and Python by Pyodide. Needs nothing of the system. */
 export function createWasmEngine(options: WasmOptions): Engine {
-  const spares = createSpares(options.spares ?? DEFAULT_SPARES);
+  const spareCount = options.spares ?? DEFAULT_SPARES;
+  const spares = createSpares(spareCount);
   const languages = languagesOf(options);
   let host: Ready | undefined;
-  let background = Promise.resolve();
 
   const runIn = async (
     ready: Ready,
@@ -54,18 +55,16 @@ export function createWasmEngine(options: WasmOptions): Engine {
         : notRun(outcomeFrame(), "sandbox_failed", started.failure);
     }
     try {
-      return await runProgram(started, plan, runOptions, outcomeFrame());
+      return await runProgram(started, plan, runOptions, outcomeFrame(), ready.seesPeaks);
     } finally {
       await started.close();
-      if (runtime === "python" && !ready.python.hasSnapshot) {
-        background = ready.python.makeSnapshot(ready).then(() => spares.refill(wanted));
-      } else spares.refill(wanted);
+      spares.refill(wanted);
     }
   };
   const shell = createEngineShell(
     NAME,
     "wasm",
-    { ...options, languages },
+    { ...options, languages, slots: slotsFor(options.slots, spareCount) },
     {
       makeReady: async () => {
         host = await makeReady(options);
@@ -73,11 +72,11 @@ export function createWasmEngine(options: WasmOptions): Engine {
       },
       probe: (ready) => probe(ready, languages),
       runIn,
+      hasArtifacts: true,
       close: async () => {
         host?.closing.abort();
         await spares.close();
-        await background;
-        await spares.close();
+        await host?.python.close();
       },
     },
   );
@@ -94,7 +93,7 @@ export function createWasmEngine(options: WasmOptions): Engine {
 /** Empty where the packages are missing: the probe says so. */
 function languagesOf(options: WasmOptions): ReturnType<typeof wasmLanguages> {
   try {
-    return wasmLanguages(findTools(options.denoPath));
+    return wasmLanguages(findTools(options.denoPath, options.platform));
   } catch (error) {
     if (error instanceof EngineUnavailableError) return [];
     throw error;
@@ -102,8 +101,19 @@ function languagesOf(options: WasmOptions): ReturnType<typeof wasmLanguages> {
 }
 
 /** A known language that this engine does not run is no matter of packages to install. */
-function refuseOthers({ language }: RunSpec, languages: ReturnType<typeof wasmLanguages>): void {
+function refuseOthers({ language, artifacts = false }: RunSpec, languages: ReturnType<typeof wasmLanguages>): void {
   const known = findLanguage(LANGUAGES, language);
+  if (
+    artifacts !== false &&
+    known !== undefined &&
+    known.name !== "python" &&
+    findLanguage(languages, language) !== undefined
+  )
+    throw new SpecError(
+      "invalid_field",
+      "artifacts",
+      `the wasm engine gives back files of Python programs alone: ${known.name} has no file system there`,
+    );
   if (known === undefined || languages.length === 0 || findLanguage(languages, language) !== undefined) return;
   const names = languages.map(({ name }) => name).join(", ");
   throw new SpecError(
@@ -118,58 +128,11 @@ function spareClass(host: Ready, runtime: Runtime, { limits }: RunPlan): SpareCl
   const commandLimits = { ...own, cpuSeconds: own.cpuSeconds + OWN_CPU_SECONDS[runtime] };
   return {
     key: `${runtime} ${commandLimits.memoryBytes} ${commandLimits.cpuSeconds}`,
-    start: (signal) =>
-      startIsolate(
-        host,
-        runtime,
-        commandLimits,
-        runtime === "python" ? (stdin) => host.python.preload(stdin) : () => Promise.resolve(),
-        signal,
-      ),
-  };
-}
-
-/** Hands the program over and watches it to its end. */
-async function runProgram(
-  isolate: Isolate,
-  plan: RunPlan,
-  runOptions: RunOptions,
-  outcomeFrame: OutcomeFrame,
-): Promise<RunOutcome> {
-  const { child } = isolate;
-  const { entry, args, env, files, stdin, limits } = plan;
-  const control = controlOf(child);
-  const ended = new Promise<void>((resolve) => {
-    control.once("close", () => resolve());
-  });
-  const input = child.stream(0);
-  input.write(frame({ entry, args, env }, files));
-  input.end(stdin);
-  const supervised = await supervise(
-    {
-      control,
-      stdout: child.stream(1),
-      stderr: child.stream(2),
-      compileOutput: null,
-      group: fromNowOn(isolate.group),
-      ownProcesses: OWN_THREADS,
-      kill: isolate.kill,
-      ended,
+    start: async (signal) => {
+      if (runtime === "javascript") return startIsolate(host, runtime, commandLimits, () => Promise.resolve(), signal);
+      const isPrepared = await unlessAborted(host.python.prepare(host), signal);
+      if (isPrepared === null) return { failure: "cancelled" };
+      return startIsolate(host, runtime, commandLimits, (stdin) => host.python.preload(stdin), signal);
     },
-    { compileLimits: null, runLimits: limits, givenBytes: null },
-    runOptions,
-  );
-  const { run } = supervised;
-  // V8 ends its process with an illegal instruction or an abort when its heap is full, and says why.
-  const isFull =
-    run?.status === "signaled" &&
-    /^SIG(?:TRAP|ABRT|ILL)$/.test(run.signal ?? "") &&
-    OUT_OF_MEMORY.test(new TextDecoder().decode(run.stderr));
-  return outcomeOf(
-    outcomeFrame,
-    isFull && run !== null
-      ? { ...supervised, run: { ...run, status: "out_of_memory", signal: "SIGKILL", limitsHit: ["memoryBytes"] } }
-      : supervised,
-    "the process ended without a report",
-  );
+  };
 }

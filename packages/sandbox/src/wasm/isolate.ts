@@ -2,7 +2,7 @@ import { Duplex } from "node:stream";
 import { constants } from "node:os";
 import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
 import { startChild } from "../process/spawn.ts";
-import type { Child, ChildEnd } from "../process/spawn.ts";
+import type { Child, ChildEnd, ChildFd } from "../process/spawn.ts";
 import { closingDescriptors } from "../process/inherited.ts";
 import { denoCommand, RUNTIME_ENV } from "./command.ts";
 import type { CommandLimits, Runtime } from "./command.ts";
@@ -13,6 +13,11 @@ import type { Ready } from "./prepare.ts";
 export interface Isolate {
   readonly child: Child;
   readonly group: RunGroup;
+  /**
+   * Bytes in its memory that `group` does not count: pages of files, such as Deno's own code, belong to nobody's
+   * group or to that of whoever came first.
+   */
+  uncountedBytes(): Promise<number>;
   kill(): void;
   /** Ends it and removes what it had; rejects when something is left. */
   close(): Promise<void>;
@@ -30,13 +35,26 @@ const MESSAGE_BYTES = 2_000;
 const describeEnd = (end: ChildEnd): string =>
   end.kind === "not_started" ? end.error.message : `ended with ${end.signal ?? `exit code ${end.exitCode}`}`;
 
-/** Starts the process, in its control group and under its own uid where the host gives these. */
+/** Standard streams; Python has one more, for the files that it gives back. */
+const FDS: Readonly<Record<Runtime, readonly ChildFd[]>> = {
+  javascript: ["pipe", "pipe", "pipe"],
+  python: ["pipe", "pipe", "pipe", "pipe"],
+};
+/** Where `inside/out.mjs` writes them. */
+export const ARTIFACTS_FD = 3;
+
+/**
+ * Starts the process, in its control group and under its own uid where the host gives these.
+ * @throws Error when it cannot be started, or no uid is left: it never gets this process's own in place of one.
+ */
 export async function spawnIsolate(host: Ready, runtime: Runtime, limits: CommandLimits): Promise<Isolate> {
   const uid = host.uids?.pop();
+  if (host.uids !== null && uid === undefined) throw new Error("no unused uid is left for another process");
+  const fds = FDS[runtime];
   const { command, args } = denoCommand(host.tools.deno, host.bootstraps[runtime], limits, host.wrapper);
   const child = startChild({
-    ...closingDescriptors(host.inherited, 3, command, args),
-    fds: ["pipe", "pipe", "pipe"],
+    ...closingDescriptors(host.inherited, fds.length, command, args),
+    fds,
     env: RUNTIME_ENV,
     cwd: "/",
     detached: true,
@@ -58,9 +76,12 @@ export async function spawnIsolate(host: Ready, runtime: Runtime, limits: Comman
   };
   try {
     if (child.pid === undefined) throw new Error(describeEnd(await child.ended));
-    group = host.createGroup === null ? createPolledGroup(child.pid, killChild) : host.createGroup();
-    await group.add(child.pid);
-    return { child, group, kill, close };
+    const { pid } = child;
+    group = host.createGroup === null ? createPolledGroup(pid, killChild, host.usage) : host.createGroup();
+    await group.add(pid);
+    const uncountedBytes = async (): Promise<number> =>
+      host.createGroup === null ? 0 : ((await host.usage.read(pid))?.fileBytes ?? 0);
+    return { child, group, uncountedBytes, kill, close };
   } catch (error) {
     await close();
     throw error;
@@ -124,25 +145,42 @@ async function message(child: Child): Promise<string> {
 /** What the runtime takes to run anything at all, bytes: an empty program grew it by 0 to 2 MiB. */
 const OWN_GROWTH_BYTES = 4 * 1024 * 1024;
 
-/** The same group, counted from now on: loading the interpreter is not the program's affair. */
-export function fromNowOn(group: RunGroup): RunGroup {
+/** A group that counts from some point on. */
+export interface GroupSince {
+  readonly group: RunGroup;
+  /** What the peak lies above the memory of that point, bytes; null where it is not measured. */
+  grownBytes(): number | null;
+}
+
+/**
+ * The same group, counted from now on: loading the interpreter is not the program's affair, neither its processor
+ * time nor its memory as far as the limit goes. The peak is told as a whole, for that is what the process took.
+ * @param uncountedBytes in memory beside what the group counts.
+ */
+export function fromNowOn(group: RunGroup, uncountedBytes: number): GroupSince {
   group.resetPeak();
   const before = group.usage();
   const loadedBytes = before.peakMemoryBytes ?? 0;
   const cpuSince = (cpuMs: number | null): number | null =>
     cpuMs === null ? null : Math.max(0, cpuMs - (before.cpuMs ?? 0));
   return {
-    ...group,
-    limit: (limits) => group.limit({ ...limits, memoryBytes: limits.memoryBytes + loadedBytes + OWN_GROWTH_BYTES }),
-    cpuMs: () => cpuSince(group.cpuMs()),
-    usage: (): GroupUsage => {
-      const usage = group.usage();
-      const peak = usage.peakMemoryBytes;
-      return {
-        ...usage,
-        cpuMs: cpuSince(usage.cpuMs),
-        peakMemoryBytes: peak === null ? null : Math.max(0, peak - loadedBytes),
-      };
+    grownBytes: () => {
+      const peak = group.usage().peakMemoryBytes;
+      return peak === null ? null : Math.max(0, peak - loadedBytes);
+    },
+    group: {
+      ...group,
+      limit: (limits) => group.limit({ ...limits, memoryBytes: limits.memoryBytes + loadedBytes + OWN_GROWTH_BYTES }),
+      cpuMs: () => cpuSince(group.cpuMs()),
+      usage: (): GroupUsage => {
+        const usage = group.usage();
+        const peak = usage.peakMemoryBytes;
+        return {
+          ...usage,
+          cpuMs: cpuSince(usage.cpuMs),
+          peakMemoryBytes: peak === null ? null : peak + uncountedBytes,
+        };
+      },
     },
   };
 }

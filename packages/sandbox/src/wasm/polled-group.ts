@@ -4,7 +4,12 @@ import type { RunGroup } from "../cgroup/types.ts";
 
 /** What one process uses. */
 export interface ProcessUsage {
+  /** In memory and swapped out. */
   readonly residentBytes: number;
+  /** Of these, pages of files, which no control group counts twice: the runtime's own code, shared by its processes. */
+  readonly fileBytes: number;
+  /** The kernel's own peak since the process began; null where there is none to be read. */
+  readonly peakBytes: number | null;
   readonly cpuMs: number;
 }
 
@@ -23,7 +28,14 @@ export async function usageFromProc(pid: number): Promise<ProcessUsage | null> {
     ]);
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-    return { residentBytes: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024, cpuMs };
+    const bytes = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) * 1024;
+    return {
+      residentBytes: bytes("VmRSS") + bytes("VmSwap"),
+      fileBytes: bytes("RssFile"),
+      peakBytes: bytes("VmHWM"),
+      cpuMs,
+    };
   } catch {
     return null;
   }
@@ -41,23 +53,36 @@ export async function usageFromPs(pid: number): Promise<ProcessUsage | null> {
   const { ok, stdout } = await runTool("ps", ["-o", "rss=,time=", "-p", `${pid}`], 5_000);
   const [rss, time] = stdout.trim().split(/\s+/);
   return ok && rss !== undefined && time !== undefined
-    ? { residentBytes: Number(rss) * 1024, cpuMs: clockMs(time) }
+    ? { residentBytes: Number(rss) * 1024, fileBytes: 0, peakBytes: null, cpuMs: clockMs(time) }
     : null;
+}
+
+/** How a process is looked at. */
+export interface UsageReader {
+  read(pid: number): Promise<ProcessUsage | null>;
+  /** Between two looks. */
+  readonly pollMs: number;
+}
+
+/** Only Linux has /proc; `ps` is everywhere else. */
+export function usageReader(platform: NodeJS.Platform): UsageReader {
+  return platform === "linux"
+    ? { read: usageFromProc, pollMs: LINUX_POLL_MS }
+    : { read: usageFromPs, pollMs: PS_POLL_MS };
 }
 
 /**
  * Stands in for a control group where there is none: looks at the one process that the engine has, and ends it
- * when it holds too much. A look every 20 ms (200 ms without /proc) lets short peaks through. Processes and cores
- * are not limited: the program cannot start any, and V8's threads are few.
+ * when it holds too much. A look every 20 ms (200 ms without /proc) lets short peaks through the limit; the peak that
+ * is told is the kernel's own where it has one. Processes and cores are not limited: the program cannot start any,
+ * and V8's threads are few.
  */
-export function createPolledGroup(
-  pid: number,
-  kill: () => void,
-  read: (pid: number) => Promise<ProcessUsage | null> = process.platform === "linux" ? usageFromProc : usageFromPs,
-): RunGroup {
+export function createPolledGroup(pid: number, kill: () => void, { read, pollMs }: UsageReader): RunGroup {
   let memoryBytes = Infinity;
-  let last: ProcessUsage = { residentBytes: 0, cpuMs: 0 };
+  let last: ProcessUsage = { residentBytes: 0, fileBytes: 0, peakBytes: null, cpuMs: 0 };
   let peak = 0;
+  /** The kernel's peak when ours began: only what lies above it is since then. */
+  let peakBefore = 0;
   let oomKills = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -65,13 +90,13 @@ export function createPolledGroup(
     const usage = await read(pid);
     if (stopped || usage === null) return;
     last = usage;
-    peak = Math.max(peak, usage.residentBytes);
+    peak = Math.max(peak, usage.residentBytes, (usage.peakBytes ?? 0) > peakBefore ? (usage.peakBytes ?? 0) : 0);
     if (usage.residentBytes > memoryBytes && oomKills === 0) {
       oomKills = 1;
       kill();
       return;
     }
-    timer = setTimeout(() => void look(), read === usageFromProc ? LINUX_POLL_MS : PS_POLL_MS);
+    timer = setTimeout(() => void look(), pollMs);
   };
   void look();
   return {
@@ -84,6 +109,7 @@ export function createPolledGroup(
     tmpfsBytes: () => null,
     resetPeak: () => {
       peak = last.residentBytes;
+      peakBefore = last.peakBytes ?? 0;
     },
     kill,
     pids: () => [pid],

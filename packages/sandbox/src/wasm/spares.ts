@@ -16,12 +16,19 @@ export interface Spares {
   close(): Promise<void>;
 }
 
-/** Null once the signal is aborted; never, without one. */
-const aborted = (signal: AbortSignal | undefined): Promise<null> =>
-  new Promise((resolve) => {
-    if (signal?.aborted === true) resolve(null);
-    signal?.addEventListener("abort", () => resolve(null), { once: true });
-  });
+/** What comes of `work`, or null once the signal is aborted. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T | null> {
+  if (signal === undefined) return await work;
+  const { promise: aborted, resolve } = Promise.withResolvers<null>();
+  const onAbort = (): void => resolve(null);
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
 
 /** @param max waiting at the same time over all classes; the class that was asked for longest ago goes first. */
 export function createSpares(max: number): Spares {
@@ -53,7 +60,7 @@ export function createSpares(max: number): Spares {
           const coming = starting.get(wanted.key);
           if (coming === undefined || coming.isClaimed) return await wanted.start(signal);
           coming.isClaimed = true;
-          const isolate = await Promise.race([coming.started, aborted(signal)]);
+          const isolate = await unlessAborted(coming.started, signal);
           if (isolate === null) {
             coming.isClaimed = false;
             return { failure: "cancelled" };
@@ -66,7 +73,15 @@ export function createSpares(max: number): Spares {
       }
     },
     refill: (wanted) => {
-      if (closed || max === 0 || starting.has(wanted.key) || waiting.some(({ key }) => key === wanted.key)) return;
+      // More than may wait are not started, however many classes are asked for at once.
+      if (
+        closed ||
+        max === 0 ||
+        starting.size > max ||
+        starting.has(wanted.key) ||
+        waiting.some(({ key }) => key === wanted.key)
+      )
+        return;
       const one = { isClaimed: false, started: wanted.start() };
       starting.set(wanted.key, one);
       void one.started.then((isolate) => {

@@ -21,17 +21,17 @@ export interface WasmTools {
 const readJson = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
 /** The package of this platform; Deno is built for glibc alone. */
-function platformPackage(): string {
-  const { platform, arch } = process;
+export function platformPackage(platform: NodeJS.Platform, arch: string): string {
   return `@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}`;
 }
 
 /**
  * Finds Deno and Pyodide among the installed npm packages.
  * @param denoPath in place of the package's binary.
+ * @param platform what the host is taken for.
  * @throws EngineUnavailableError naming the package that is missing.
  */
-export function findTools(denoPath?: string): WasmTools {
+export function findTools(denoPath?: string, platform: NodeJS.Platform = process.platform): WasmTools {
   const require = createRequire(import.meta.url);
   const locate = (name: string, from: NodeJS.Require): string => {
     try {
@@ -46,8 +46,9 @@ export function findTools(denoPath?: string): WasmTools {
   };
   const denoPackage = locate("deno", require);
   const { version: denoVersion } = readJson(denoPackage) as { version: string };
-  const binary = process.platform === "win32" ? "deno.exe" : "deno";
-  const deno = denoPath ?? join(dirname(locate(platformPackage(), createRequire(denoPackage))), binary);
+  const binary = platform === "win32" ? "deno.exe" : "deno";
+  const deno =
+    denoPath ?? join(dirname(locate(platformPackage(platform, process.arch), createRequire(denoPackage))), binary);
   const pyodidePackage = locate("pyodide", require);
   const { version: pyodideVersion } = readJson(pyodidePackage) as { version: string };
   const pyodideDir = dirname(pyodidePackage);

@@ -45,7 +45,15 @@ const urlOf = (path) => new URL(path.split("/").map(encodeURIComponent).join("/"
 const texts = new Map(header.paths.map((path, index) => [urlOf(path), new TextDecoder().decode(parts[index])]));
 
 const packageText = texts.get(`${ROOT}package.json`);
-const packageType = packageText === undefined ? undefined : JSON.parse(packageText).type;
+const typeOf = (text) => {
+  try {
+    return JSON.parse(text)?.type;
+  } catch {
+    // As without the file.
+    return undefined;
+  }
+};
+const packageType = packageText === undefined ? undefined : typeOf(packageText);
 
 const load = (url) => {
   const text = texts.get(url);
@@ -89,8 +97,9 @@ registerHooks({
 
 const given = { ...header.env };
 Object.defineProperty(process, "env", { value: given, writable: true, configurable: true });
-Object.defineProperty(Deno.env, "get", { value: (name) => given[name] });
-Object.defineProperty(Deno.env, "has", { value: (name) => name in given });
+// Own ones alone: `toString` is no variable.
+Object.defineProperty(Deno.env, "get", { value: (name) => (Object.hasOwn(given, name) ? given[name] : undefined) });
+Object.defineProperty(Deno.env, "has", { value: (name) => Object.hasOwn(given, name) });
 Object.defineProperty(Deno.env, "set", { value: (name, value) => void (given[name] = `${value}`) });
 Object.defineProperty(Deno.env, "delete", { value: (name) => void delete given[name] });
 Object.defineProperty(Deno.env, "toObject", { value: () => ({ ...given }) });

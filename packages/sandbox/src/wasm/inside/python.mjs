@@ -1,9 +1,12 @@
 // Runs a Python program on Pyodide. Everything that Pyodide would read comes in a frame: nothing here may read files.
 import { registerHooks } from "node:module";
 import process from "node:process";
+import { sendOut } from "./out.mjs";
 import { readFrame, sayReady, WORKING_DIRECTORY } from "./request.mjs";
 
 const HOME = "/pyodide/";
+/** As `isolate.ts` opens it. */
+const ARTIFACTS_FD = 3;
 const { header: assets, parts: contents } = readFrame();
 const asset = new Map(assets.paths.map((path, index) => [HOME + path, contents[index]]));
 const assetAt = (path) => asset.get(path.replace(/^file:\/\//, ""));
@@ -64,4 +67,23 @@ for (const [index, path] of header.paths.entries()) {
   python.FS.mkdirTree(full.slice(0, full.lastIndexOf("/")));
   python.FS.writeFile(full, parts[index]);
 }
-Deno.exit(run(JSON.stringify(header)));
+if (header.makesOut) python.FS.mkdirTree(`${WORKING_DIRECTORY}/out`);
+const { FS } = python;
+const directory = FS.lookupPath(WORKING_DIRECTORY).node;
+
+let status;
+let failure;
+try {
+  status = run(JSON.stringify(header));
+} catch (error) {
+  failure = error;
+}
+// The interpreter may have come to grief: its files are in JavaScript's memory, and still there.
+try {
+  if (header.collects) await sendOut(FS, directory, ARTIFACTS_FD);
+} catch {
+  // Files in a state that only a program with such a wish can bring about: the reader says that the archive broke off.
+}
+// `os._exit` ends the interpreter by an error that says with what.
+if (failure !== undefined && !Number.isInteger(failure?.status)) throw failure;
+Deno.exit(status ?? failure.status & 255);
