@@ -27,8 +27,8 @@ export const INSIDE = {
   /** The launcher's shell, in the directory that is bound as /etc: a bind of its own would cost 0.1 ms a run. */
   shell: "/etc/crucible-launcher",
   template: "/etc/crucible-template.py",
-  /** Imported by the template, from the directory that the template is in. */
-  program: "/etc/crucible_program.py",
+  /** Imported by the template, from the directory that it is in. */
+  templateModules: { kernel: "/etc/crucible_kernel.py", program: "/etc/crucible_program.py" },
   agent: "/etc/crucible-session.py",
   filter: "/etc/crucible-seccomp.bpf",
   /** Bait: a slot's file on the host, which says when it is read. Linked to from where programs look for it. */
@@ -97,13 +97,13 @@ export function writeEtc(dir: string): void {
 }
 
 const TEMPLATE_SOURCE = new URL("../template/python.py", import.meta.url);
-const PROGRAM_SOURCE = new URL("../template/program.py", import.meta.url);
 const AGENT_SOURCE = new URL("../session/agent.py", import.meta.url);
 
 /** What templates and sessions find in /etc: their programs, and the filter for what a template forks. */
 export function writeTemplateFiles(dir: string, filter: Uint8Array): void {
   writeReadable(join(dir, basename(INSIDE.template)), readFileSync(TEMPLATE_SOURCE));
-  writeReadable(join(dir, basename(INSIDE.program)), readFileSync(PROGRAM_SOURCE));
+  for (const [name, path] of Object.entries(INSIDE.templateModules))
+    writeReadable(join(dir, basename(path)), readFileSync(new URL(`../template/${name}.py`, import.meta.url)));
   writeReadable(join(dir, basename(INSIDE.agent)), readFileSync(AGENT_SOURCE));
   writeReadable(join(dir, basename(INSIDE.filter)), filter);
 }

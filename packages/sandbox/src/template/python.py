@@ -1,14 +1,13 @@
 """The template process: a started Python interpreter that forks one child per run into namespaces of its own.
 
-It runs inside a sandbox that holds nothing: no secret, no program, no state of an earlier run. Neither it nor process 1
-of a run, which works in the template's memory, ever reads a byte of a request or of what a program made; only forks do.
-Talks on descriptor 3, a line each:
+It runs inside a sandbox that holds nothing: no secret, no program, no state of an earlier run. It never reads a byte of
+a request; the fork that serves the request does. Talks on descriptor 3, a line each:
 
   template     "ready", then for every "prepare": process 1 of a run, until that has ended; then "idle"
   process 1    makes the namespaces, says "made"; at "placed" (in its control group) forks the program's process; waits
                for its end, and reports as the launcher shell does: ["left" and] ["signal" and] "ran CODE", then, for a
                failure, "check SIZE" or "bye"
-  the fork     says "prepared"; reads "go", the length of a JSON text, the text, the bytes of the files; mounts /box,
+  the fork     says "prepared"; reads "go", the length of a JSON text, the text, the bytes of the files; fills /box,
                drops everything, and becomes the program
 
 Descriptors 0-2 are those of the template; the program gets the named pipes of its slot.
@@ -18,54 +17,20 @@ import sys
 
 fresh_modules = frozenset(sys.modules)
 
-import ctypes, fcntl, gc, json, os, resource, signal, socket, struct
+import gc, json, os, resource, signal
+from crucible_kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_REMOUNT, drop_bounding_set, drop_capabilities
+from crucible_kernel import fork_into_namespaces, install_filter, load_filter, mount, raise_loopback, set_dumpable, write_text
 from crucible_program import command_line_place, end, make_main, run_main
 
 CONTROL = 3
 BOX = "/box"
 CWD = BOX + "/cwd"
 PIPES = BOX + "/pipes"  # in the template's /box, which a run's covers
-
-# linux/sched.h, linux/prctl.h, linux/mount.h, linux/capability.h, linux/sockios.h, linux/if.h
-NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000 | 0x02000000
-NEW_NETWORK = 0x40000000
-CLONE_VM, CLONE_VFORK = 0x100, 0x4000
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 24, 38, 47
-SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 2, 4, 8, 32
 EMPTY_BOX_BYTES = 64 << 10
-CAPABILITY_VERSION_3 = 0x20080522
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-
-# sys/mman.h
-READ_WRITE, PRIVATE_ANONYMOUS_STACK, NO_HUGE_PAGES = 3, 0x02 | 0x20 | 0x4000 | 0x20000, 15
-PAGE = os.sysconf("SC_PAGESIZE")
 USER = os.getuid()  # inside a namespace without a map it would be nobody
-STACK_BYTES = 8 << 20
 
 # What changes when a network namespace is used, and is then there for the next to see.
 NETWORK_COUNTERS = [f"/proc/self/net/{name}" for name in ("dev", "snmp", "netstat", "snmp6", "sockstat", "sockstat6", "unix")]
-
-libc = ctypes.CDLL(None, use_errno=True)
-# Keeps the interpreter's lock: what it calls goes on in the interpreter.
-libc_locked = ctypes.PyDLL(None, use_errno=True)
-
-
-class Program(ctypes.Structure):
-    """struct sock_fprog."""
-
-    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
-
-
-def check(result, what):
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-
-
-def mount(kind, place, flags, options=None):
-    check(libc.mount(kind, place, kind, flags, options), f"mount {kind.decode()} on {place.decode()}")
-
 
 def read_line():
     line = b""
@@ -92,37 +57,12 @@ def say(text):
     os.write(CONTROL, text.encode() + b"\n")
 
 
-def write_text(path, text):
-    handle = os.open(path, os.O_WRONLY)
-    os.write(handle, text)
-    os.close(handle)
-
-
 def write_file(path, content):
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
     view = memoryview(content)
     while view:
         view = view[os.write(handle, view):]
     os.close(handle)
-
-
-def raise_loopback():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-        request = fcntl.ioctl(link, SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
-        flags = struct.unpack("16sh14x", request)[1]
-        fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
-
-
-def drop_bounding_set():
-    for capability in range(64):
-        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
-            break
-
-
-def drop_capabilities():
-    check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear ambient capabilities")
-    header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
-    check(libc.capset(header, bytes(24)), "drop capabilities")
 
 
 def enter(fresh_network):
@@ -137,7 +77,7 @@ def enter(fresh_network):
         raise_loopback()
     # Before there is a program: nobody of the same user may open this process in /proc, and no signal from
     # inside reaches a process 1 without a handler (pid_namespaces(7)); Python has one for SIGINT.
-    check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "undumpable")
+    set_dumpable(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -177,6 +117,8 @@ def become_program():
     # Not the template's own: its flags and locks would be shared by all runs.
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     warm_up()
+    if state["rehearsal"]:
+        os._exit(0)
     say("prepared")
     if read_line() != b"go":
         os._exit(1)
@@ -184,7 +126,7 @@ def become_program():
     outputs = [os.open(name, os.O_WRONLY, dir_fd=pipes) for name in ("stdout", "stderr")]
     fill_box(request)
     drop_capabilities()
-    check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
+    set_dumpable(1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["stdin"]:
         os.dup2(os.open(f"{BOX}/stdin", os.O_RDONLY), 0)
@@ -193,8 +135,7 @@ def become_program():
     os.environ.update(request["bait"]["variables"])
     main = make_main(request["entry"], request["args"], COMMAND_LINE)
     set_limits(request["limits"])
-    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp")
+    install_filter(FILTER)
     # The last step: until here a fault can still be told.
     os.closerange(CONTROL, 4096)
     end(run_main(main), fresh_modules)
@@ -212,7 +153,7 @@ def is_alone():
 
 
 def look_at_box(size):
-    """In a fork: whether the disk is full, or a file has reached the size that none may pass."""
+    """Says whether the disk is full, or a file has reached the size that none may pass."""
     space = os.statvfs(BOX)
     say(f"tmpfs {space.f_blocks} 0 {space.f_bavail * space.f_frsize // 1024} 0% {BOX}")
     for folder, _, names in os.walk(BOX):
@@ -223,21 +164,6 @@ def look_at_box(size):
             except OSError:
                 pass
     say("checked")
-
-
-def in_fork(work, *args):
-    """
-    What `work` reads stays out of the template's memory. Gives the fork's pid; it never returns from here.
-    """
-    child = os.fork()
-    if child != 0:
-        return child
-    try:
-        work(*args)
-        os._exit(0)
-    except BaseException as fault:
-        tell(fault)
-        os._exit(1)
 
 
 def tell(fault):
@@ -258,16 +184,9 @@ def report(status):
             return
     word, _, size = read_line().partition(b" ")
     if word == b"check":
-        os.waitpid(in_fork(look_at_box, int(size)), 0)
+        look_at_box(int(size))
     elif word != b"bye":
         raise ValueError("a stray line")
-
-
-def rehearse_program():
-    drop_bounding_set()
-    make_box()
-    warm_up()
-    drop_capabilities()
 
 
 def warm_up():
@@ -280,56 +199,45 @@ def warm_up():
     gc.collect()
 
 
-def first_process(_):
-    """
-    Process 1 of a run: in namespaces of its own and in the template's memory, while the template waits for its end. Must
-    return, so that the interpreter's own state is for the template as it was; 0 when nothing is left to be afraid of.
-    """
-    try:
-        enter(state["fresh_network"])
-        if state["rehearsal"]:
-            return 0 if os.waitpid(in_fork(rehearse_program), 0)[1] == 0 else 1
+def first_process():
+    """Process 1 of a run, in namespaces of its own. Gives its exit status: 0 when nothing is left to be afraid of."""
+    enter(state["fresh_network"])
+    if not state["rehearsal"]:
         say("made")
         if read_line() != b"placed":
             return 1
-        program = in_fork(become_program)
-        drop_bounding_set()
-        drop_capabilities()
-        while True:
-            pid, status = os.waitpid(-1, 0)
-            if pid == program:
-                break
-        if not is_alone():
-            say("left")
-        report(status)
-        return 0
-    except BaseException as fault:
-        tell(fault)
-        return 1
+    child = os.fork()
+    if child == 0:
+        try:
+            become_program()
+        except BaseException as fault:
+            tell(fault)
+            os._exit(1)
+    drop_bounding_set()
+    drop_capabilities()
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            break
+    if state["rehearsal"]:
+        return status
+    if not is_alone():
+        say("left")
+    report(status)
+    return 0
 
 
 def run_first_process():
-    """True when it ended as it should. A process that shares the memory costs a third of a fork (vfork(2))."""
-    check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")  # or /proc/self/uid_map would not be its own
-    flags = NEW_NAMESPACES | CLONE_VM | CLONE_VFORK | signal.SIGCHLD
-    if state["fresh_network"]:
-        flags |= NEW_NETWORK
-    child = libc_locked.clone(first_process_pointer, ctypes.c_void_p(stack_top), ctypes.c_int(flags), None)
-    check(child, "clone")
-    return os.waitpid(child, 0)[1] == 0
-
-
-def make_stack():
-    """Address of its upper end; as large as a main thread's usually is, with a page below that must not be touched."""
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
-    bottom = libc.mmap(None, STACK_BYTES, READ_WRITE, PRIVATE_ANONYMOUS_STACK, -1, 0)
-    if bottom == ctypes.c_void_p(-1).value:
-        raise MemoryError("no stack")
-    # One huge page here would be copied whole by every fork.
-    libc.madvise(ctypes.c_void_p(bottom), ctypes.c_size_t(STACK_BYTES), NO_HUGE_PAGES)
-    check(libc.mprotect(ctypes.c_void_p(bottom), ctypes.c_size_t(PAGE), 0), "guard page")
-    return bottom + STACK_BYTES
+    """True when it ended as it should."""
+    child = fork_into_namespaces(state["fresh_network"])
+    if child != 0:
+        return os.waitpid(child, 0)[1] == 0
+    ending = 1
+    try:
+        ending = first_process()
+    except BaseException as fault:
+        tell(fault)
+    os._exit(1 if ending else 0)
 
 
 def read_counters(path):
@@ -373,19 +281,15 @@ def serve():
         # A namespace that nobody has sent a byte in is as good as new, and a new one costs as much as all the others.
         state["fresh_network"] = state["fresh_network"] or not network_is(untouched)
         if not run_first_process():
-            # Bytes of the request may be left on the socket, and nobody reads them; or process 1 was ended in the
-            # middle, and the interpreter with it.
+            # Bytes of the request may be left on the socket. As process 1 of its namespace the template takes all
+            # processes with it, and nobody reads the bytes.
             os._exit(1)
         say("idle")
 
 
-with open("/etc/crucible-seccomp.bpf", "rb") as stored:
-    instructions = ctypes.create_string_buffer(stored.read())
-program = Program((len(instructions) - 1) // 8, ctypes.cast(instructions, ctypes.c_void_p))
+FILTER = load_filter("/etc/crucible-seccomp.bpf")
 counters = bytearray(32 << 10)
 state = {"rehearsal": True, "fresh_network": False}
-stack_top = make_stack()
-first_process_pointer = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(first_process)
 COMMAND_LINE = command_line_place()
 # Programs find only what a fresh interpreter has imported. Held on to: taking modules apart in every fork is slow.
 hidden = [sys.modules.pop(name) for name in set(sys.modules) - fresh_modules]

@@ -1,0 +1,87 @@
+"""What the template asks of the kernel beyond what the interpreter's own modules have."""
+
+import ctypes, fcntl, os, signal, socket, struct
+
+# linux/sched.h, linux/prctl.h, linux/mount.h, linux/capability.h, linux/sockios.h, linux/if.h
+NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000 | 0x02000000
+NEW_NETWORK = 0x40000000
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 24, 38, 47
+SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 2, 4, 8, 32
+CAPABILITY_VERSION_3 = 0x20080522
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+
+CLONE = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+
+libc = ctypes.CDLL(None, use_errno=True)
+# Keeps the interpreter's lock, which a process that it makes has then too.
+libc_locked = ctypes.PyDLL(None, use_errno=True)
+
+
+class Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+def check(result, what):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def mount(kind, place, flags, options=None):
+    check(libc.mount(kind, place, kind, flags, options), f"mount {kind.decode()} on {place.decode()}")
+
+
+def write_text(path, text):
+    handle = os.open(path, os.O_WRONLY)
+    os.write(handle, text)
+    os.close(handle)
+
+
+def raise_loopback():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        request = fcntl.ioctl(link, SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
+        flags = struct.unpack("16sh14x", request)[1]
+        fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+
+
+def drop_bounding_set():
+    for capability in range(64):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break
+
+
+def drop_capabilities():
+    check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear ambient capabilities")
+    header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
+    check(libc.capset(header, bytes(24)), "drop capabilities")
+
+
+def set_dumpable(value):
+    """At 0 nobody of the same user may open this process in /proc."""
+    check(libc.prctl(PR_SET_DUMPABLE, value, 0, 0, 0), "dumpable")
+
+
+def load_filter(path):
+    """The seccomp program in a file, as `install_filter` takes it. Must be held on to until then."""
+    with open(path, "rb") as stored:
+        instructions = ctypes.create_string_buffer(stored.read())
+    return Program((len(instructions) - 1) // 8, ctypes.cast(instructions, ctypes.c_void_p)), instructions
+
+
+def install_filter(loaded):
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(loaded[0]), 0, 0), "seccomp")
+
+
+def fork_into_namespaces(fresh_network):
+    """
+    As os.fork, into new namespaces. Not os.fork and unshare, which would take a fork more: process 1 of a process
+    namespace is a child of who made it.
+    """
+    flags = NEW_NAMESPACES | signal.SIGCHLD | (NEW_NETWORK if fresh_network else 0)
+    child = libc_locked.syscall(CLONE, flags, 0, 0, 0, 0)
+    check(child, "clone")
+    return child
