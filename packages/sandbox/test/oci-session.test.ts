@@ -108,7 +108,7 @@ describe("a session on gVisor", () => {
     });
     await prompted.promise;
     terminal.resize({ rows: 33, columns: 111 });
-    terminal.write(Buffer.from("tty; stty size; exit 9\n"));
+    await terminal.write(Buffer.from("tty; stty size; exit 9\n"));
     expect(await terminal.ended).toMatchObject({ status: "exited", exitCode: 9 });
     expect(seen).toMatch(/\/dev\/pts\/\d+\r\n33 111/);
   });

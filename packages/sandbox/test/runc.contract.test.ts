@@ -12,8 +12,9 @@ const createWith = (pool: number) => async (): Promise<Engine> =>
 const create = createWith(0);
 const promises = { ...PROMISES_ISOLATION, except: QUIET_SIGNALS };
 
-/** The engine that all checks share refills its pool meanwhile; pooled-python.test.ts looks at one alone. */
 const BESIDE_A_POOL = {
+  "tenancy.output-not-left": "its programs are no Python: they are started as above",
+  // pooled-python.test.ts looks at one alone.
   "cleanup.after-close": "the pool of the engine beside it makes new sandboxes while the check looks",
 };
 
