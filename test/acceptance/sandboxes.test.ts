@@ -183,7 +183,7 @@ describe("a terminal over HTTP", () => {
     await terminal.type("tty; stty size; pwd\r");
     await terminal.shows(/\/dev\/pts\/\d+\r\n33 111\r\n\/box\/cwd/);
     await terminal.resize({ rows: 44, columns: 99 });
-    await terminal.type("stty size; echo st''arted; sleep 1000\r");
+    await terminal.type("stty size; sh -c 'echo st\"\"arted; exec sleep 1000'\r");
     await terminal.shows(/44 99\r\nstarted/);
     await terminal.type("\u0003");
     await terminal.type("exit 9\r");
@@ -224,6 +224,8 @@ def size(rows, columns): fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH",
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp(argv[0], argv)
+def late(*_): sys.exit(json.dumps(["too late", wanted, seen]))
+signal.signal(signal.SIGALRM, late)
 signal.alarm(60)
 seen = ""
 for wanted, keys in steps:
@@ -253,8 +255,8 @@ describe("the command line", () => {
     const inOpen = shell("--url", crucible.url, "--sandbox", id, "--", "bash", "--norc");
     const code = person(inOpen, [
       ["it stays when the shell ends", [30, 120]],
-      ["ready> ", "echo kept > note; sleep 1000\r"],
-      ["sleep 1000", "\u0003"],
+      ["ready> ", "echo kept > note; sh -c 'echo st\"\"arted; exec sleep 1000'\r"],
+      ["started", "\u0003"],
       ["ready> ", "while [ \"$(stty size)\" != '30 120' ]; do :; done; tty\r"],
       ["/dev/pts/", "exit 6\r"],
     ]);

@@ -37,7 +37,8 @@ export async function attach<End>(
 ): Promise<End> {
   const { stdin, stdout } = ownTerminal(io);
   const size = (): Size => ({ rows: stdout.rows || SIZE.rows, columns: stdout.columns || SIZE.columns });
-  const terminal = await open(size(), (bytes) => write(stdout, bytes));
+  const first = size();
+  const terminal = await open(first, (bytes) => write(stdout, bytes));
   const onInput = (bytes: Buffer): void => {
     stdin.pause();
     // What cannot be written any more has lost its terminal: that ends by itself.
@@ -52,6 +53,9 @@ export async function attach<End>(
   stdin.setRawMode(true);
   stdin.on("data", onInput);
   stdout.on("resize", onResize);
+  // Of what happened while it was opened nobody was told.
+  const now = size();
+  if (now.rows !== first.rows || now.columns !== first.columns) onResize();
   try {
     return await terminal.ended;
   } finally {
