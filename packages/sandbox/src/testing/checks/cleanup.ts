@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Engine } from "../../types.ts";
 import { type Check, checksOf } from "../check.ts";
-import { leftovers, openDescriptors, settle, takeSnapshot } from "../host/leftovers.ts";
+import { isSurelyOurs, leftovers, openDescriptors, settle, takeSnapshot } from "../host/leftovers.ts";
 import { findMarked, newMarker } from "../host/marked-process.ts";
 import { removeTree } from "../../process/remove-tree.ts";
 import { assertExit, bash, c, code, python } from "../programs.ts";
@@ -50,6 +50,26 @@ async function restingSnapshot(): Promise<Awaited<ReturnType<typeof takeSnapshot
   ).then(({ next }) => next);
 }
 
+/** What is on the host after the life of an engine and was not before. */
+async function leftBy(create: () => Promise<Engine>): Promise<string[]> {
+  const before = await restingSnapshot();
+  const engine = await create();
+  try {
+    await engine.probe();
+    await runEverything(engine);
+  } finally {
+    await engine.close();
+  }
+  return await settle(
+    async () => leftovers(before, await takeSnapshot()),
+    (found) => found.length === 0,
+    SETTLE_MS,
+  );
+}
+
+/** Lives of an engine that are looked at before what may be anybody's counts as its own. */
+const LIVES = 3;
+
 /** Group `cleanup`. */
 export const cleanupChecks: readonly Check[] = checksOf("cleanup", [
   {
@@ -57,19 +77,12 @@ export const cleanupChecks: readonly Check[] = checksOf("cleanup", [
     title: "leaves no process, mount, control group or file once the engine is closed",
     incident: "sandboxes left behind fill the host (isolate, Judge0)",
     async run({ create }) {
-      const before = await restingSnapshot();
-      const engine = await create();
-      try {
-        await engine.probe();
-        await runEverything(engine);
-      } finally {
-        await engine.close();
+      let left: string[] = [];
+      // On a host with other work, mounts and files of others come and go; what an engine leaves, it leaves each time.
+      for (let life = 1; life <= LIVES && !left.some(isSurelyOurs); life += 1) {
+        left = await leftBy(create);
+        if (left.length === 0) return;
       }
-      const left = await settle(
-        async () => leftovers(before, await takeSnapshot()),
-        (found) => found.length === 0,
-        SETTLE_MS,
-      );
       assert.deepEqual(left, []);
     },
   },

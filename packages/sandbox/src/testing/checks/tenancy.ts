@@ -64,12 +64,14 @@ export const tenancyChecks: readonly Check[] = checksOf("tenancy", [
         print(json.dumps(sorted(seen)))
       `;
       try {
-        await Promise.all(
+        const ends = await Promise.allSettled(
           Array.from({ length: PARALLEL }, async (_, n) => {
             const seen = await runReport<string[]>(engine, python(source, { args: [family, `-${n}`] }));
             assert.deepEqual(seen, [`${family}-${n}`]);
           }),
         );
+        // Not before all have ended: those that were waiting would write after the files are removed.
+        for (const end of ends) if (end.status === "rejected") throw end.reason;
       } finally {
         const names = Array.from({ length: PARALLEL }, (_, n) => `${family}-${n}`);
         const places = ["/tmp", "/dev/shm", "/var/tmp", homedir()];

@@ -110,6 +110,11 @@ export function leftovers(before: HostSnapshot, after: HostSnapshot): string[] {
   );
 }
 
+/** Whether a line of `leftovers` can only be of this process: mounts and files without its number may be anybody's. */
+export function isSurelyOurs(line: string): boolean {
+  return line.startsWith("processes: ") || OWNER.exec(line)?.[1] === `${process.pid}`;
+}
+
 /** Open file descriptors of this process. */
 export async function openDescriptors(): Promise<number> {
   return (await list("/proc/self/fd")).length;
