@@ -10,6 +10,8 @@ import type { KnownReports } from "./looks.ts";
 const CHECK_TIMEOUT_MS = 60_000;
 /** Two processors and what waits meanwhile. */
 const CHECKS_AT_ONCE = 3;
+/** What holds only the second time is a way out, whatever the runner is set to. */
+const NO_RETRY: ReadonlySet<CheckGroup> = new Set(["files", "secrets", "kernel", "network", "tenancy"]);
 
 /** Which part of the contract an engine's isolation level promises. */
 export interface ContractPromises {
@@ -77,7 +79,12 @@ export function engineContract({ name, create, promises }: ContractSubject): voi
             continue;
           }
           // Those that need not be alone run beside each other, group by group.
-          it(titleOf(check), { timeout: CHECK_TIMEOUT_MS, concurrent: !check.alone }, async (context) => {
+          const options = {
+            timeout: CHECK_TIMEOUT_MS,
+            concurrent: !check.alone,
+            ...(NO_RETRY.has(group) && { retry: 0 }),
+          };
+          it(titleOf(check), options, async (context) => {
             const place = await places.take();
             try {
               const result = await runCheck(check, { engine: engine(), create, reports });
