@@ -18,7 +18,7 @@ const noDocker = missingForDocker();
 if (noDocker !== null && process.env["CI"] === "true") throw new Error(noDocker);
 let daemon: Daemon | undefined;
 beforeAll(async () => {
-  if (noDocker === null) daemon = await startDockerd();
+  if (noDocker === null) daemon = await startDockerd({ hasCompilers: false });
 });
 afterAll(() => daemon?.[Symbol.asyncDispose]());
 
