@@ -1,6 +1,7 @@
 import type { Sandbox } from "@crucible/contract";
 import { MAX_LIMITS, type Engine, type Session, type Terminal } from "@crucible/sandbox";
 import type { HostedSession } from "../src/executor/types.ts";
+import type { TimedId } from "../src/store/ids.ts";
 import type { SandboxRecords } from "../src/store/sandbox-records.ts";
 import { createFakeEngine } from "./fake-executor.ts";
 
@@ -123,5 +124,28 @@ export function memoryRecords(): SandboxRecords {
     },
     get: async (id) => rows.get(id) ?? null,
     list: async () => ({ sandboxes: [...rows.values()], nextCursor: null }),
+  };
+}
+
+/** A sandbox as its process tells the database of it. */
+export function sandboxOf({ id, createdAt }: TimedId, change: Partial<Sandbox> = {}): Sandbox {
+  return {
+    id,
+    status: "open",
+    language: "text",
+    image: null,
+    engine: "fake",
+    isolation: "namespace",
+    limits: MAX_LIMITS,
+    labels: {},
+    idleTimeoutMs: 1_000,
+    createdAt: createdAt.toISOString(),
+    lastUsedAt: createdAt.toISOString(),
+    endsAt: createdAt.toISOString(),
+    endedAt: null,
+    endedBy: null,
+    reason: null,
+    running: 0,
+    ...change,
   };
 }

@@ -7,10 +7,12 @@ import { openDatabase, type Database } from "../src/store/database.ts";
 import { createIdSource } from "../src/store/ids.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { createRunReader } from "../src/store/run-reader.ts";
+import { createSandboxRecords } from "../src/store/sandbox-records.ts";
 import { appendEvents, insertRuns, requestCancel, type FinishedAttempt } from "../src/store/run-writer.ts";
 import { createRegistration } from "../src/worker/registration.ts";
 import { claim, finish, recover, type Place } from "../src/worker/transitions.ts";
 import { KINDS, openTestDatabases, type TestDatabases } from "./databases.ts";
+import { sandboxOf } from "./fake-session.ts";
 import { request } from "./server-fixture.ts";
 
 const LEASE_MS = 60_000;
@@ -78,6 +80,26 @@ describe.each(KINDS)("recovery on %s", (kind) => {
     const again = await claim(place, "alive", 5);
     expect(again.runs).toMatchObject([{ id: orphan, attempt: 2 }]);
     await finish(place, [ended(alive, 1), ended(orphan, 2)]);
+  });
+
+  test("sandboxes of a live worker stay open, those of a dead one are lost until it is heard again", async () => {
+    const nextSandboxId = createIdSource("sbx");
+    await seen("living", 0);
+    await seen("silent", LEASE_MS + 1_000);
+    const living = createSandboxRecords(database, "living");
+    const silent = createSandboxRecords(database, "silent");
+    const [kept, lost] = [sandboxOf(nextSandboxId()), sandboxOf(nextSandboxId(), { reason: "\0\ud800" })];
+    await living.insert(kept);
+    await silent.insert(lost);
+    expect((await recover(place, { leaseMs: LEASE_MS, maxAttempts: 3 })).sandboxesLost).toBe(1);
+    expect(await living.get(kept.id)).toMatchObject({ status: "open", running: null });
+    expect(await living.get(lost.id)).toMatchObject({ status: "lost", endedBy: "server_restarted", running: 0 });
+    const change = { lastUsedAt: new Date(), status: "open", endedAt: null, endedBy: null, reason: null } as const;
+    // Another's word on it does not count.
+    await living.save([{ ...change, id: lost.id }]);
+    expect(await living.get(lost.id)).toMatchObject({ status: "lost" });
+    await silent.save([{ ...change, id: lost.id }]);
+    expect(await living.get(lost.id)).toMatchObject({ status: "open" });
   });
 
   test("a worker that was thought dead cannot finish a run again", async () => {

@@ -8,7 +8,7 @@ import { migrate } from "../src/store/migrate.ts";
 import { createSandboxRecords, type SandboxChange, type SandboxRecords } from "../src/store/sandbox-records.ts";
 import { KINDS, openTestDatabases, type TestDatabases } from "./databases.ts";
 import { createFakeExecutor } from "./fake-executor.ts";
-import { createFakeSession, createFakeSessionEngine, type FakeSession } from "./fake-session.ts";
+import { createFakeSession, createFakeSessionEngine, sandboxOf, type FakeSession } from "./fake-session.ts";
 import { startComposed, testConfig } from "./server-fixture.ts";
 
 const TRUE = ExecRequest.parse({ argv: ["true"] });
@@ -30,26 +30,8 @@ describe.each(KINDS)("sandboxes on %s", (kind) => {
   test("what a dead process had open is lost when the next one starts, what was closed stays closed", async () => {
     const { dataDir, env } = await databases.create();
     const nextId = createIdSource("sbx");
-    const { id, createdAt } = nextId();
-    const session = createFakeSession();
-    const left: Sandbox = {
-      id,
-      status: "open",
-      language: "text",
-      image: null,
-      engine: session.engine,
-      isolation: session.isolation,
-      limits: session.limits,
-      labels: { note: "\0 and \ud800" },
-      idleTimeoutMs: 1_000,
-      createdAt: createdAt.toISOString(),
-      lastUsedAt: createdAt.toISOString(),
-      endsAt: createdAt.toISOString(),
-      endedAt: null,
-      endedBy: null,
-      reason: null,
-      running: 0,
-    };
+    const left = sandboxOf(nextId(), { labels: { note: "\0 and \ud800" } });
+    const { id } = left;
     const before = await openDatabase({ url: env["DATABASE_URL"], directory: `${dataDir}/db`, log: SILENT });
     await migrate(before);
     await createSandboxRecords(before, "a process that was killed").insert(left);
