@@ -1,8 +1,9 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { BEHAVIOUR_RULES } from "../src/behaviour/rules.ts";
 import { createBubblewrapEngine } from "../src/bubblewrap/engine.ts";
 import { detectLanguages } from "../src/languages/detect.ts";
 import { MAX_LIMITS, MIN_LIMITS } from "../src/limits.ts";
+import { createRuncEngine } from "../src/oci/engine.ts";
 import { createSubprocessEngine } from "../src/subprocess/engine.ts";
 import { bash, python } from "../src/testing/programs.ts";
 import type { Engine, RunSpec } from "../src/types.ts";
@@ -15,6 +16,7 @@ const options = {
 const engines = {
   bubblewrap: createBubblewrapEngine(options),
   "bubblewrap, Python forked": createBubblewrapEngine({ ...options, warm: true }),
+  runc: createRuncEngine(options),
   subprocess: createSubprocessEngine({ ...options, allowUnsafe: true }),
 };
 afterAll(() => Promise.all(Object.values(engines).map((engine) => engine.close())));
@@ -46,6 +48,11 @@ async function kindsOf(engine: Engine, spec: RunSpec): Promise<string[]> {
 }
 
 describe.each(Object.entries(engines))("%s", (name, engine) => {
+  beforeEach(async (context) => {
+    const { available, reason } = await engine.probe();
+    if (!available && process.env["CI"] !== "true") context.skip(`${name} is not available: ${reason}`);
+  });
+
   it("sees nothing in programs that do nothing of the kind", async () => {
     for (const spec of [
       python("print('hello')"),

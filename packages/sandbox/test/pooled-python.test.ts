@@ -62,6 +62,12 @@ describe.each([
     for (let round = 0; round < 3; round += 1) expect(await untilPooled(look)).toBe("True\n[]\n");
   });
 
+  it("is seen to read the decoy file, and the next one is not", async () => {
+    const read = "import os; open(os.path.expanduser('~/.aws/credentials')).read()";
+    expect((await pooledRun(read)).violations).toMatchObject([{ kind: "canary_read" }]);
+    expect((await pooledRun("")).violations).toEqual([]);
+  });
+
   it("is held by the limits of its own request", async () => {
     await untilPooled("");
     const limits = { ...specOf("").limits, memoryBytes: 64 * 1024 * 1024, wallTimeMs: 5_000 };

@@ -62,9 +62,23 @@ describe.each([
   });
 
   test("is seen to give away the decoy from its file, encoded, on either stream", async () => {
-    expect(await judged(["sh", "-c", "base64 -w0 ~/.aws/credentials >&2"])).toMatchObject({
-      violations: [{ kind: "canary_in_output", detail: "the decoy secret is in stderr" }],
-    });
+    const { violations } = await judged(["sh", "-c", "base64 -w0 ~/.aws/credentials >&2"]);
+    expect(violations).toContainEqual({ kind: "canary_in_output", detail: "the decoy secret is in stderr" });
+  });
+
+  test("is seen to read the decoy file, whoever else looks on, and cannot hide it", async (context) => {
+    if (process.getuid?.() !== 0) return context.skip("without root the file is the program's own user's");
+    const read = { violations: [{ kind: "canary_read" }], behaviourScore: 40 };
+    const script = "cat ~/.aws/credentials >/dev/null; touch -a -d @0 ~/.aws/credentials 2>/dev/null; exit 0";
+    // Another program begins and ends meanwhile, and looks at the same file.
+    const [first] = await Promise.all([
+      judged(["sh", "-c", `${script.replace("exit", "sleep 0.5; exit")}`]),
+      judged(["sh", "-c", "stat ~/.aws/credentials"]),
+    ]);
+    expect(first).toMatchObject(read);
+    expect(await judged(["stat", "/run/secrets/aws-credentials"])).toEqual(quiet);
+    expect(await judged(["sh", "-c", script])).toMatchObject(read);
+    expect(await judged(["true"])).toEqual(quiet);
   });
 
   test("is seen to reach its limits", async () => {

@@ -11,6 +11,19 @@ export interface DecoyFile extends Disposable {
   seen(): Violation[];
 }
 
+/** Counts, as often as it is asked, whether the file was read since it was asked last. */
+export function countReads(file: DecoyFile, content: string): () => number {
+  let count = 0;
+  file.fill(content);
+  return () => {
+    if (file.seen().length > 0) {
+      count += 1;
+      file.fill(content);
+    }
+    return count;
+  };
+}
+
 /**
  * A file that knows whether it has been read: its access time is set to 1970, and the kernel sets it to the time of the
  * first read after that (relatime, mount(8)). Who may neither write nor own the file cannot put it back.

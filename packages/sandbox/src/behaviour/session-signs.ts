@@ -15,6 +15,8 @@ import type { RouteWatch } from "./unroutable.ts";
 /** What a sandbox that stays shows of itself: counters and logs that only grow. */
 export interface SandboxSigns {
   readonly decoy: Decoy;
+  /** Of the decoy file, as `countReads` gives it; null where they are not seen. */
+  readonly decoyReads: (() => number) | null;
   readonly group: RunGroup | null;
   /** Null where the sandbox's addresses cannot be watched. */
   readonly routes: RouteWatch | null;
@@ -42,6 +44,7 @@ export function watchProgram(signs: SandboxSigns): (result: Omit<ExecResult, key
   const refusedForks = (): number => signs.group?.usage().refusedForks ?? 0;
   const calls = (): DeniedCallLog => signs.deniedCalls?.() ?? NO_CALLS;
   const before = {
+    decoyReads: signs.decoyReads?.() ?? 0,
     attempts: signs.routes?.attempts() ?? 0,
     refusedForks: refusedForks(),
     calls: calls().numbers.length,
@@ -54,6 +57,7 @@ export function watchProgram(signs: SandboxSigns): (result: Omit<ExecResult, key
     if (result.signal === "SIGSYS") violations.push(violation("forbidden_system_call"));
     if (refusedForks() > before.refusedForks) violations.push(violation("process_flood"));
     violations.push(...unroutableViolations((signs.routes?.attempts() ?? 0) - before.attempts));
+    if ((signs.decoyReads?.() ?? 0) > before.decoyReads) violations.push(violation("canary_read"));
     const { numbers, isFull } = calls();
     violations.push(...deniedCallViolations({ numbers: numbers.slice(before.calls), isFull }));
     if (signs.networkLog !== null) violations.push(...deniedTargets(signs.networkLog(), before.requests));

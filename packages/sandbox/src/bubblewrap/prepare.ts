@@ -128,7 +128,7 @@ export async function makeReady(options: BubblewrapOptions): Promise<Ready> {
     },
     nodePath: reachableNode(changesUid),
     changesUid,
-    decoys: createDecoys(join(scratch.dir, "decoys"), options.slots, stack),
+    decoys: createDecoys(join(scratch.dir, "decoys"), places, stack),
     resources: stack.move(),
   };
 }

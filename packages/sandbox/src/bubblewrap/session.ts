@@ -2,6 +2,7 @@ import type { SlotPipes } from "../process/fifo.ts";
 import { AGENT_PYTHON, createSessionOpener } from "../session/opener.ts";
 import type { SessionOpener } from "../session/opener.ts";
 import { boxArgs } from "./args.ts";
+import { decoyArgs, decoyMountArgs } from "./decoy-args.ts";
 import { BASE_ENV, INSIDE } from "./layout.ts";
 import { NAME, sessionSlots } from "./prepare.ts";
 import type { BubblewrapOptions, Ready } from "./prepare.ts";
@@ -26,12 +27,17 @@ export function createBubblewrapSessions(options: BubblewrapOptions): SessionOpe
     env: BASE_ENV,
     cwd: INSIDE.cwd,
     hasNetwork: true,
-    start: async (host, slot, { diskBytes }, _pids, group) => {
+    start: async (host, slot, { diskBytes }, _pids, group, _spec, decoy) => {
       const pipeIndex = options.slots + slot;
       const started = await startSandbox({
         bwrap: host.bwrap,
         inherited: host.inherited,
-        args: [...host.shared.before, ...boxArgs(diskBytes, 0)],
+        args: [
+          ...host.shared.before,
+          ...decoyMountArgs(host, pipeIndex),
+          ...boxArgs(diskBytes, 0),
+          ...decoyArgs({ decoy }),
+        ],
         argsAfter: [...devArgs(diskBytes), ...host.shared.after],
         command: [AGENT_PYTHON, "-I", "-S", INSIDE.agent],
         files: [],
@@ -43,7 +49,8 @@ export function createBubblewrapSessions(options: BubblewrapOptions): SessionOpe
         group,
       });
       if ("failure" in started) throw new Error(started.failure);
-      return started;
+      const decoyFile = host.decoys[pipeIndex];
+      return decoyFile === undefined ? started : { ...started, decoyFile };
     },
   });
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { withSeen } from "../behaviour/judge.ts";
 import { watchRoutes } from "../behaviour/unroutable.ts";
 import { INSIDE } from "../bubblewrap/layout.ts";
@@ -23,6 +24,7 @@ import type { RunningSandbox } from "../run/supervise.ts";
 import type { Engine, RunOptions, RunOutcome } from "../types.ts";
 import { bindMount } from "./config.ts";
 import { idsOf, writeBundle } from "./container.ts";
+import { decoyMounts } from "./decoys.ts";
 import { makeReady } from "./prepare.ts";
 import type { OciOptions, Ready } from "./prepare.ts";
 import { ownKernelTasks, preparedKey } from "./prepared.ts";
@@ -36,9 +38,6 @@ import { BECOME_USER, boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScrip
 import { startContainer } from "./start.ts";
 import type { ContainerOptions } from "./start.ts";
 import { createContainerPool } from "./warm.ts";
-
-/** What the decoy file takes on the tmpfs. */
-const DECOY_BYTES = 4096;
 
 function containerOptions(
   host: Ready,
@@ -78,9 +77,13 @@ function containerOptions(
       ...[OCI_INSIDE.shell, "-c", launcher, "sh", ...asUser, ...commands.run],
     ],
     env: { ...plan.language.definition.env, ...plan.decoy.env },
-    boxBytes: diskBytes + givenBytes(plan) + DECOY_BYTES,
+    boxBytes: diskBytes + givenBytes(plan),
     diskBytes,
-    systemMounts: [...host.system.rootfs.mounts, ...(usesNode ? [bindMount(host.nodePath, OCI_INSIDE.node)] : [])],
+    systemMounts: [
+      ...host.system.rootfs.mounts,
+      ...decoyMounts(host.decoys[slot]),
+      ...(usesNode ? [bindMount(host.nodePath, OCI_INSIDE.node)] : []),
+    ],
     ids: idsOf(slot),
     seccomp: host.seccomp,
     hasOwnKernel,
@@ -108,6 +111,7 @@ interface Lease {
   /** The container's first process, on the host. */
   readonly innerPid: number;
   deniedCalls(): DeniedCallLog;
+  readonly decoy: DecoyFile | undefined;
   release(): Promise<void>;
 }
 
@@ -124,7 +128,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     const sandbox = await made.load(plan, signal);
     if (sandbox !== null) {
       const { innerPid, deniedCalls } = made.started;
-      return { sandbox, innerPid, deniedCalls, release: () => made.destroy() };
+      return { sandbox, innerPid, deniedCalls, decoy: made.decoy, release: () => made.destroy() };
     }
     await made.destroy();
     return null;
@@ -137,13 +141,18 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
     signal: AbortSignal | undefined,
   ): Promise<Lease | StartFailure> => {
     runNumber += 1;
+    host.decoys[slot]?.fill(plan.decoy.file);
     let group: RunGroup | null;
     try {
       group = host.cgroups.usable ? host.cgroups.create(`o${runNumber}`) : null;
     } catch (error) {
       return { failure: `no control group for the run: ${(error as Error).message}`, missing: false };
     }
-    const started = await startContainer(host, containerOptions(host, slot, plan, group, signal));
+    const start = () => startContainer(host, containerOptions(host, slot, plan, group, signal));
+    const wasTold = host.deniedCalls?.off === null;
+    let started = await start();
+    // Its listener had ended, and that was not known yet: now it is.
+    if ("failure" in started && !started.missing && wasTold && host.deniedCalls?.off !== null) started = await start();
     if ("failure" in started) {
       await group?.destroy();
       return started;
@@ -155,7 +164,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       await started.close();
       await group?.destroy();
     };
-    return { sandbox, innerPid, deniedCalls, release };
+    return { sandbox, innerPid, deniedCalls, decoy: host.decoys[slot], release };
   };
 
   const runIn = async (
@@ -184,7 +193,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       runLimits: plan.limits,
       artifacts: plan.artifacts,
       // gVisor keeps the program's memory in one file, which counts as one of the tmpfs.
-      givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan) + DECOY_BYTES,
+      givenBytes: runtime.hasOwnKernel ? null : givenBytes(plan),
     };
     let proxy: Proxy | null = null;
     try {
@@ -203,6 +212,7 @@ function createOciEngine(runtime: OciRuntime, options: OciOptions): Engine {
       const isBroken = (supervised.run ?? supervised.compile)?.status === "sandbox_failed";
       const said = isBroken ? await messageOf(supervised.run?.stderr, sandbox.stderr) : "";
       const outcome = withSeen(outcomeOf(setup, supervised, said), [
+        ...(lease.decoy?.seen() ?? []),
         ...(routes?.seen() ?? []),
         ...deniedCallViolations(lease.deniedCalls()),
       ]);

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
+import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { reachableNode } from "../bubblewrap/node-binary.ts";
 import { spareProcesses } from "../bubblewrap/spare-processes.ts";
 import { MAX_SLOTS, slotUid } from "../bubblewrap/uids.ts";
@@ -20,6 +21,7 @@ import { ociSeccomp } from "../seccomp/oci.ts";
 import { DEFAULT_POLICY } from "../seccomp/policy.ts";
 import type { SeccompPolicy } from "../seccomp/types.ts";
 import type { OciSeccomp } from "../seccomp/oci.ts";
+import { createDecoyFiles } from "./decoys.ts";
 import { findOciTool } from "./runtimes.ts";
 import type { OciRuntime, OciTool } from "./runtimes.ts";
 import { enterOwnKernelStep, OWN_KERNEL_COLLECT } from "./script.ts";
@@ -55,6 +57,8 @@ export interface Ready {
   readonly seccomp: OciSeccomp;
   /** Sees what programs are refused; null where the runtime has a kernel of its own. */
   readonly deniedCalls: DeniedCalls | null;
+  /** By place, as host ids are. */
+  readonly decoys: readonly DecoyFile[];
   readonly inherited: readonly number[];
   readonly cgroups: CgroupHost;
   readonly pipes: readonly SlotPipes[];
@@ -150,6 +154,7 @@ export async function makeReady(runtime: OciRuntime, options: OciOptions): Promi
     system,
     seccomp: runtime.hasOwnKernel ? inOwnKernelNames(ociSeccomp(arch, OWN_KERNEL_POLICY)) : ociSeccomp(arch),
     deniedCalls,
+    decoys: createDecoyFiles(join(dir, "decoys"), places, stack),
     inherited,
     cgroups,
     pipes,

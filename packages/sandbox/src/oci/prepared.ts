@@ -1,4 +1,5 @@
-import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
+import { newDecoy } from "../behaviour/decoy.ts";
+import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { parentDirs } from "../bubblewrap/args.ts";
 import { INSIDE } from "../bubblewrap/layout.ts";
 import { sinceNow } from "../cgroup/since.ts";
@@ -12,6 +13,7 @@ import type { RunPlan } from "../run/plan.ts";
 import type { RunningSandbox } from "../run/supervise.ts";
 import type { Limits } from "../types.ts";
 import { idsOf, writeBundle } from "./container.ts";
+import { decoyMounts } from "./decoys.ts";
 import type { Ready } from "./prepare.ts";
 import { OCI_INSIDE } from "./inside.ts";
 import { BECOME_USER, boxArchive, DIE_WITH_RUNTIME, ownKernelScript, unpackScript } from "./script.ts";
@@ -60,6 +62,7 @@ export function preparedKey(plan: RunPlan): string | null {
 /** A sandbox with an interpreter in it that waits for a program. */
 export interface PreparedContainer extends Prepared {
   readonly started: StartedContainer;
+  readonly decoy: DecoyFile | undefined;
   /** Hands the program over; the launcher waits for `go` then. Null when the sandbox does not answer. */
   load(plan: RunPlan, signal: AbortSignal | undefined): Promise<RunningSandbox | null>;
 }
@@ -74,6 +77,9 @@ export async function prepareContainer(
 ): Promise<PreparedContainer> {
   const { hasOwnKernel } = host.runtime;
   const limits = JSON.parse(key) as PreparedLimits;
+  const decoy = host.decoys[index];
+  // Its length is known from here on, and the same for all.
+  decoy?.fill(newDecoy().file);
   const archive = boxArchive({ files: [], stdin: new Uint8Array() });
   const script = preparedScript(
     {
@@ -95,7 +101,7 @@ export async function prepareContainer(
       env: python.definition.env ?? {},
       boxBytes: limits.diskBytes,
       diskBytes: limits.diskBytes,
-      systemMounts: host.system.rootfs.mounts,
+      systemMounts: [...host.system.rootfs.mounts, ...decoyMounts(decoy)],
       ids: idsOf(index),
       seccomp: host.seccomp,
       hasOwnKernel,
@@ -121,11 +127,13 @@ export async function prepareContainer(
   }
   return {
     started,
+    decoy,
     get isHealthy() {
       return started.isAlive;
     },
     load: async (plan, signal) => {
       const { control } = started.sandbox;
+      decoy?.fill(plan.decoy.file);
       control.write(encode(host, plan));
       const late = AbortSignal.timeout(LOAD_DEADLINE_MS);
       const said = await firstLine(control, signal === undefined ? late : AbortSignal.any([late, signal]));
@@ -143,7 +151,6 @@ function encode(host: Ready, plan: RunPlan): Buffer {
   const cpuSeconds = Math.max(1, Math.ceil(limits.cpuTimeMs / 1000));
   const spare = host.script.spareProcesses;
   const files = plan.files.map(({ path, content }) => ({ path: `cwd/${path}`, mode: 0o755, content }));
-  files.push({ path: `home/${DECOY_IN_HOME}`, mode: 0o600, content: Buffer.from(decoy.file) });
   if (plan.stdin.length > 0) files.push({ path: "stdin", mode: 0o644, content: plan.stdin });
   const header = Buffer.from(
     JSON.stringify({
@@ -151,7 +158,7 @@ function encode(host: Ready, plan: RunPlan): Buffer {
       args: plan.args,
       variables: decoy.env,
       stdin: plan.stdin.length > 0,
-      directories: ["home/.aws", ...parentDirs(plan.files).map((dir) => `cwd/${dir}`)],
+      directories: parentDirs(plan.files).map((dir) => `cwd/${dir}`),
       files: files.map(({ path, mode, content }) => [path, mode, content.length]),
       limits: {
         CORE: [0, 0],

@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { INSIDE, writeEtc } from "../bubblewrap/layout.ts";
 import { SHELL } from "../launcher/shell.ts";
 import { bindMount } from "./config.ts";
@@ -70,6 +70,8 @@ function writeOwn(dir: string, shell: string, hasOwnKernel: boolean): void {
     writeDev(join(dir, OCI_INSIDE.terminalDev), true);
     symlinkSync(INSIDE.tmp, join(dir, "tmp"));
   }
+  directory(join(dir, dirname(INSIDE.decoy)));
+  writeFileSync(join(dir, INSIDE.decoy), "");
   writeLauncher(join(dir, OCI_INSIDE.shell), shell, hasOwnKernel);
   writeFileSync(join(dir, OCI_INSIDE.node), "");
   for (const [source, path] of [

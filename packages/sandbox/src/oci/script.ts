@@ -1,7 +1,4 @@
-import { dirname } from "node:path/posix";
 import { ARTIFACTS_DIR } from "../artifacts/read.ts";
-import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
-import type { Decoy } from "../behaviour/decoy.ts";
 import { parentDirs } from "../bubblewrap/args.ts";
 import { INSIDE, INSIDE_UID } from "../bubblewrap/layout.ts";
 import type { CollectWay } from "../launcher/collect.ts";
@@ -11,11 +8,12 @@ import type { TarMember } from "../tar/write.ts";
 import { makesArtifactsDir } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import type { Limits } from "../types.ts";
+import { DECOY_LINK } from "./decoys.ts";
 import { OCI_INSIDE } from "./inside.ts";
 
 /** Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it. */
 export function boxArchive(
-  plan: Pick<RunPlan, "files" | "stdin"> & { readonly decoy?: Decoy; readonly artifacts?: RunPlan["artifacts"] },
+  plan: Pick<RunPlan, "files" | "stdin"> & { readonly artifacts?: RunPlan["artifacts"] },
 ): Uint8Array {
   const dir = (path: string, mode = 0o755): TarMember => ({ kind: "directory", path, mode });
   // The first makes the place itself the user's.
@@ -31,10 +29,7 @@ export function boxArchive(
   if (makesArtifactsDir({ files, artifacts })) members.push(dir(`cwd/${ARTIFACTS_DIR}`));
   for (const path of parentDirs(plan.files)) members.push(dir(`cwd/${path}`));
   for (const { path, content } of plan.files) members.push({ kind: "file", path: `cwd/${path}`, content, mode: 0o755 });
-  if (plan.decoy !== undefined) {
-    const path = `home/${DECOY_IN_HOME}`;
-    members.push(dir(dirname(path)), { kind: "file", path, content: Buffer.from(plan.decoy.file), mode: 0o600 });
-  }
+  members.push(...DECOY_LINK);
   if (plan.stdin.length > 0) members.push({ kind: "file", path: "stdin", content: plan.stdin });
   return writeTar(members, INSIDE_UID);
 }

@@ -4,6 +4,7 @@ import type { SlotPipes } from "../process/fifo.ts";
 import { AGENT_PYTHON, createSessionOpener } from "../session/opener.ts";
 import type { SessionOpener } from "../session/opener.ts";
 import { idsOf, writeBundle } from "./container.ts";
+import { decoyMounts } from "./decoys.ts";
 import { OCI_INSIDE } from "./inside.ts";
 import { runPlaces, sessionCount } from "./prepare.ts";
 import type { OciOptions, Ready } from "./prepare.ts";
@@ -34,13 +35,17 @@ export function createOciSessions(runtime: OciRuntime, options: OciOptions): Ses
     hasNetwork: !hasOwnKernel,
     // gVisor counts the processes itself, and the group is the belt behind.
     groupPids: (inside) => inside + (hasOwnKernel ? ownKernelTasks(inside) : 0),
-    start: async (host, slot, { diskBytes }, pids, group) => {
+    start: async (host, slot, { diskBytes }, pids, group, _spec, decoy) => {
       if (!host.system.has(AGENT_PYTHON))
         throw new EngineUnavailableError(
           name,
           `the root file system has no ${AGENT_PYTHON}`,
           "mend CRUCIBLE_OCI_ROOTFS, or use the engine bubblewrap",
         );
+      const place = runPlaces(options) + slot;
+      const decoyFile = host.decoys[place];
+      // gVisor keeps the length that it finds.
+      decoyFile?.fill(decoy.file);
       const archive = boxArchive({ files: [], stdin: new Uint8Array() });
       const launcher = [
         ...(hasOwnKernel ? [ownKernelScript()] : []),
@@ -56,8 +61,8 @@ export function createOciSessions(runtime: OciRuntime, options: OciOptions): Ses
           env: {},
           boxBytes: diskBytes,
           diskBytes,
-          systemMounts: host.system.rootfs.mounts,
-          ids: idsOf(runPlaces(options) + slot),
+          systemMounts: [...host.system.rootfs.mounts, ...decoyMounts(decoyFile)],
+          ids: idsOf(place),
           seccomp: host.seccomp,
           hasOwnKernel,
           hasTerminals: true,
@@ -72,7 +77,7 @@ export function createOciSessions(runtime: OciRuntime, options: OciOptions): Ses
         signal: undefined,
       });
       if ("failure" in started) throw new Error(started.failure);
-      return started;
+      return decoyFile === undefined ? started : { ...started, decoyFile };
     },
     go: ({ sandbox }) => {
       sandbox.control.write("go\n");

@@ -32,6 +32,7 @@ export function createContainerPool(host: Ready, options: OciOptions): Pool<Prep
         };
         return {
           started: made.started,
+          decoy: made.decoy,
           get isHealthy() {
             return made.isHealthy;
           },

@@ -1,4 +1,7 @@
+import { countReads } from "../behaviour/decoy-file.ts";
+import type { DecoyFile } from "../behaviour/decoy-file.ts";
 import { DECOY_IN_HOME, newDecoy } from "../behaviour/decoy.ts";
+import type { Decoy } from "../behaviour/decoy.ts";
 import { watchRoutes } from "../behaviour/unroutable.ts";
 import type { RouteWatch } from "../behaviour/unroutable.ts";
 import { readMessage } from "../bubblewrap/start.ts";
@@ -37,6 +40,8 @@ export interface StartedAgent {
   readonly innerPid: number | null;
   /** Throws where `innerPid` may have become another's number; asked once something has been done by it. */
   confirm?(): void;
+  /** What the sandbox shows as its decoy; absent where that is a file of the program's own user. */
+  readonly decoyFile?: DecoyFile;
   /** What programs were refused so far; absent where that is not seen. */
   deniedCalls?(): DeniedCallLog;
   /** Releases what is left. To be called when the sandbox has ended. */
@@ -71,6 +76,7 @@ export interface SessionCore<Host extends SessionHost> {
     pids: number,
     group: RunGroup | null,
     spec: SessionSpec,
+    decoy: Decoy,
   ): Promise<StartedAgent>;
   /** Lets a sandbox that waits become the agent; default: it is one. */
   go?(started: StartedAgent): void;
@@ -111,7 +117,8 @@ export function createSessionOpener<Host extends SessionHost>(
       // The agent and one supervisor for each program, of which there can be as many.
       const pids = limits.pids * 2 + 1;
       group?.limit({ ...limits, pids: core.groupPids?.(pids) ?? pids });
-      const started = await core.start(host, slot, limits, pids, group, spec);
+      const decoy = newDecoy();
+      const started = await core.start(host, slot, limits, pids, group, spec, decoy);
       const { sandbox, innerPid } = started;
       let reason = "its process 1 has ended";
       let isClosing: Promise<void> | undefined;
@@ -143,7 +150,6 @@ export function createSessionOpener<Host extends SessionHost>(
       open.add(close);
       sandbox.stdout.resume();
       const late = setTimeout(() => kill("it was not ready in time"), START_DEADLINE_MS);
-      const decoy = newDecoy();
       let agent: Agent;
       try {
         if (network.length > 0) {
@@ -164,8 +170,9 @@ export function createSessionOpener<Host extends SessionHost>(
         clearTimeout(late);
       }
       sandbox.stderr.resume();
+      const { decoyFile } = started;
       // The agent does one thing after another: it is there before any program. Where it cannot be, the variable is.
-      if (core.env["HOME"] !== undefined)
+      if (decoyFile === undefined && core.env["HOME"] !== undefined)
         void agent.write(`${core.env["HOME"]}/${DECOY_IN_HOME}`, Buffer.from(decoy.file), 0o600).catch(() => undefined);
       return createSession({
         engine: core.name,
@@ -175,6 +182,7 @@ export function createSessionOpener<Host extends SessionHost>(
         group: sandbox.group,
         signs: {
           decoy,
+          decoyReads: decoyFile === undefined ? null : countReads(decoyFile, decoy.file),
           group: sandbox.group,
           routes,
           networkLog: proxy?.log ?? null,
