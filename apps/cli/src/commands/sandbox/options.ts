@@ -9,6 +9,7 @@ export interface SandboxOptions {
   readonly allowHost: readonly string[];
   readonly engine?: string;
   readonly atLeast?: string;
+  readonly image?: string;
 }
 
 /** @throws CliProblem for what cannot be read. */
@@ -17,6 +18,7 @@ export function specOf(options: SandboxOptions): SessionSpec {
   return {
     env: parseEnv(options.env),
     limits: Object.fromEntries(limits),
+    ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.allowHost.length === 0 ? {} : { network: { allow: [...options.allowHost] } }),
   };
 }

@@ -15,6 +15,7 @@ function withSandbox(command: Command): Command {
     .option("--env <name=value>", "environment variable; repeatable", collect, [])
     .option("--allow-host <name:port>", "a host that programs may reach, such as pypi.org:443; repeatable", collect, [])
     .option("--engine <name>", "on exactly this engine")
+    .option("--image <name>", "of this image, one that the operator has named (engine docker)")
     .addOption(new Option("--at-least <level>", `isolation: ${IsolationLevel.options.join(", ")}`));
 }
 
@@ -77,7 +78,6 @@ export function addSandboxCommands(
 
   const sandbox = program.command("sandbox").description("sandboxes that stay, on a server");
   withServer(withSandbox(sandbox.command("create").description("open one and print its id")))
-    .option("--image <name>", "make it of this image (engine docker)")
     .option("--idle <ms>", "close it when nothing was asked of it for so long", milliseconds)
     .option("--lifetime <ms>", "close it after so long", milliseconds)
     .option("--json", "as JSON")

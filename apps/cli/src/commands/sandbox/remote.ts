@@ -55,20 +55,19 @@ async function show(io: Io, sandboxes: readonly Sandbox[], json: boolean | undef
 /** What only `sandbox create` takes. */
 interface CreateOptions extends RemoteOptions, SandboxOptions {
   readonly idle?: number;
-  readonly image?: string;
   readonly lifetime?: number;
 }
 
 /** What the server is asked for. @throws CliProblem for what cannot be read. */
 export function requestOf(options: CreateOptions): SandboxRequestInput {
-  const { env = {}, limits = {}, network } = specOf(options);
+  const { env = {}, limits = {}, network, image } = specOf(options);
   const isolation = isolationOf(options);
   return {
     env,
     limits,
     ...(network === undefined ? {} : { network: { allow: [...network.allow] } }),
     ...(isolation === undefined ? {} : { isolation }),
-    ...(options.image === undefined ? {} : { image: options.image }),
+    ...(image === undefined ? {} : { image }),
     ...(options.idle === undefined ? {} : { idleTimeoutMs: options.idle }),
     ...(options.lifetime === undefined ? {} : { lifetimeMs: options.lifetime }),
   };
