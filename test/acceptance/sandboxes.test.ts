@@ -13,6 +13,9 @@ import {
 import { callCli, CLI, openCrucible, type Crucible } from "./src/crucible.ts";
 import { call } from "./src/http.ts";
 
+/** On a busy machine. */
+const PATIENT = { timeout: 20_000 };
+
 let crucible: Crucible;
 let client: Client;
 const opened: string[] = [];
@@ -89,10 +92,10 @@ describe("a sandbox that stays", () => {
     const { id } = await open();
     const leaving = new AbortController();
     const running = client.execInSandbox(id, { argv: ["sleep", "60"] }, { signal: leaving.signal });
-    await expect.poll(async () => (await client.getSandbox(id)).running).toBe(1);
+    await expect.poll(async () => (await client.getSandbox(id)).running, PATIENT).toBe(1);
     leaving.abort(new Error("left"));
     await expect(running).rejects.toThrow("left");
-    await expect.poll(async () => (await client.getSandbox(id)).running).toBe(0);
+    await expect.poll(async () => (await client.getSandbox(id)).running, PATIENT).toBe(0);
     expect((await client.execInSandbox(id, { argv: ["sh", "-c", "cat /proc/[0-9]*/comm"] })).stdout).not.toContain(
       "sleep",
     );
@@ -103,7 +106,7 @@ describe("a sandbox that stays", () => {
     const used = await open({ idleTimeoutMs: 1_000 });
     const result = client.execInSandbox(used.id, { argv: ["sleep", "1.5"] });
     await expect
-      .poll(async () => (await client.getSandbox(idle.id)).reason, { timeout: 10_000 })
+      .poll(async () => (await client.getSandbox(idle.id)).reason, PATIENT)
       .toBe("nothing was asked of it for 1000 ms");
     expect((await result).status).toBe("exited");
   });
@@ -111,7 +114,7 @@ describe("a sandbox that stays", () => {
   test("ends with its lifetime, also while it is used", async () => {
     const { id } = await open({ lifetimeMs: 1_000 });
     expect(await refused(client.execInSandbox(id, { argv: ["sleep", "60"] }))).toBe("sandbox_ended");
-    await expect.poll(async () => (await client.getSandbox(id)).reason).toBe("its lifetime was over");
+    await expect.poll(async () => (await client.getSandbox(id)).reason, PATIENT).toBe("its lifetime was over");
   });
 
   test.each<[string, () => Promise<unknown>, string]>([
@@ -170,7 +173,7 @@ async function terminalIn(id: string, request: TerminalRequestInput = {}) {
   let seen = "";
   const terminal = await client.openTerminal(id, request, { onOutput: (part) => void (seen += text(part)) });
   const shows = async (what: string | RegExp): Promise<void> => {
-    await expect.poll(() => seen, { timeout: 20_000 }).toMatch(what);
+    await expect.poll(() => seen, PATIENT).toMatch(what);
   };
   return { ...terminal, shows, type: (line: string) => terminal.write(bytes(line)) };
 }
@@ -200,7 +203,7 @@ describe("a terminal over HTTP", () => {
     expect(await alive()).toContain("sleep");
     terminal.kill();
     await expect(terminal.ended).rejects.toThrow("was left");
-    await expect.poll(alive).not.toContain("sleep");
+    await expect.poll(alive, PATIENT).not.toContain("sleep");
     expect((await client.getSandbox(id)).status).toBe("open");
   });
 
@@ -212,7 +215,7 @@ describe("a terminal over HTTP", () => {
     const { stdout } = await client.execInSandbox(id, { argv: ["echo", "here"] });
     expect(stdout).toBe("here\n");
     flood.kill();
-    await expect.poll(async () => (await client.getSandbox(id)).running).toBe(0);
+    await expect.poll(async () => (await client.getSandbox(id)).running, PATIENT).toBe(0);
   });
 });
 

@@ -2,8 +2,12 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createClient } from "@crucible/contract";
 import { crucible, start } from "./crucible.ts";
 import type { Running } from "./crucible.ts";
+
+/** On a busy machine. */
+const PATIENT = { timeout: 20_000 };
 
 interface Started {
   readonly url: string;
@@ -117,6 +121,27 @@ describe("the commands against a server", () => {
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split("\n")).toHaveLength(2);
   });
+});
+
+test("a sandbox whose executor is killed is lost with its terminal, and the next one is opened by another", async () => {
+  const client = createClient({ baseUrl: started.url, apiKey: started.apiKey });
+  const { id } = await client.createSandbox({});
+  const terminal = await client.openTerminal(id, { argv: ["cat"] }, { onOutput: () => undefined });
+  const children = await readFile(`/proc/${started.pid}/task/${started.pid}/children`, "utf8");
+  const commands = children
+    .trim()
+    .split(" ")
+    .map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, "utf8")]);
+  const executors = (await Promise.all(commands)).filter(([, command]) => command?.includes("executor/child/main.ts"));
+  expect(executors).toHaveLength(1);
+  process.kill(Number(executors[0]?.[0]), "SIGKILL");
+  await expect(terminal.ended).rejects.toMatchObject({ code: "sandbox_ended" });
+  await expect.poll(async () => (await client.getSandbox(id)).status, PATIENT).toBe("lost");
+  expect(await client.getSandbox(id)).toMatchObject({ endedBy: "executor_died", running: 0 });
+  const listed = await crucible(["sandbox", "list", "--status", "lost"], { env });
+  expect(listed.stdout).toMatch(new RegExp(`^${id}  lost .*the executor's process ended`, "m"));
+  const next = await client.createSandbox({});
+  expect((await client.execInSandbox(next.id, { argv: ["echo", "back"] })).stdout).toBe("back\n");
 });
 
 describe("does not start, and says why and what to do, when", () => {

@@ -11,6 +11,9 @@ import { createFakeExecutor } from "./fake-executor.ts";
 import { createFakeSession, createFakeSessionEngine, sandboxOf, type FakeSession } from "./fake-session.ts";
 import { startComposed, testConfig } from "./server-fixture.ts";
 
+/** On a busy machine. */
+const PATIENT = { timeout: 20_000 };
+
 const TRUE = ExecRequest.parse({ argv: ["true"] });
 const signal = new AbortController().signal;
 const query = (input: object = {}): ListSandboxesQuery => ListSandboxesQuery.parse(input);
@@ -159,7 +162,7 @@ describe("the database", () => {
     await sandboxes.create(SandboxRequest.parse({}));
     sessions[0]?.die("it was out of memory", false);
     sessions[1]?.die("the executor's process ended (SIGKILL)", true);
-    await expect.poll(() => saved.length).toBe(2);
+    await expect.poll(() => saved.length, PATIENT).toBe(2);
     expect(saved).toMatchObject([
       { status: "closed", endedBy: "ended_by_itself", reason: "it was out of memory" },
       { status: "lost", endedBy: "executor_died" },

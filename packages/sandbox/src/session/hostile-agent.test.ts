@@ -58,6 +58,21 @@ test("a fault over what an agent says ends its session, and no other", async () 
   expect(broken).toEqual(["a fault over what it said: not foreseen"]);
 });
 
+test.each([
+  ["no JSON", Buffer.from("{")],
+  ...[-1, 1.5, "9", null, [9], 1e300].map((bytes) => [bytes, json({ bytes })]),
+])("input that a terminal is said to have taken by %j is none", async (_what, payload) => {
+  const { agent, say, broken } = await connectHostile();
+  const taken: number[] = [];
+  void agent.start(
+    { argv: ["x"], cwd: "/", env: {}, rlimits: {} },
+    () => undefined,
+    (bytes) => taken.push(bytes),
+  );
+  say(FROM_AGENT.taken, 1, payload as Buffer);
+  expect({ taken, broken }).toEqual({ taken: [0], broken: [] });
+});
+
 test("more of a file than was asked for ends the session", async () => {
   const { agent, say, broken } = await connectHostile();
   void agent.read("x", 10).catch(() => undefined);
