@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCgroups } from "../cgroup/host.ts";
 import type { CgroupHost, RunGroup } from "../cgroup/types.ts";
@@ -56,6 +56,17 @@ export interface Ready {
   readonly resources: DisposableStack;
 }
 
+/** Where nothing says which of them children would get, all that are open are closed before Deno starts. */
+function openDescriptors(): number[] {
+  try {
+    return readdirSync("/dev/fd")
+      .map(Number)
+      .filter((fd) => fd > 2);
+  } catch {
+    return [];
+  }
+}
+
 /** Systems that are not Linux have none. */
 const noCgroups = (): CgroupHost => ({
   belts: { memory: false, pids: false, cpu: false, cpuUsage: false, kill: false, detail: "control groups are Linux's" },
@@ -95,7 +106,7 @@ export async function makeReady(options: WasmOptions): Promise<Ready> {
     // From the top: other engines take theirs from the bottom.
     uids: changesUid ? Array.from({ length: MAX_SLOTS }, (_, index) => slotUid(index)) : null,
     wrapper: hasWrapper ? DEATH_WRAPPER : [],
-    inherited: isLinux ? inheritedDescriptors() : [],
+    inherited: isLinux ? inheritedDescriptors() : openDescriptors(),
     usage: usageReader(platform),
     seesPeaks: cgroups.belts.memory || isLinux,
     bootstraps,

@@ -39,7 +39,9 @@ export async function runProgram(
   });
   const input = child.stream(0);
   const collects = plan.artifacts !== null;
-  input.write(frame({ entry, args, env, collects, makesOut: makesArtifactsDir(plan) }, files));
+  // The variable is the bait here: there are no files to have another in.
+  const variables = { ...plan.decoy.env, ...env };
+  input.write(frame({ entry, args, env: variables, collects, makesOut: makesArtifactsDir(plan) }, files));
   input.end(stdin);
   const collection = plan.artifacts === null ? null : collect(child.stream(ARTIFACTS_FD), plan.artifacts);
   const supervised = await supervise(
