@@ -105,6 +105,8 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
 
   const program = new Command("crucible")
     .description("Run untrusted programs in a sandbox.")
+    // What stands behind the name of a subcommand is that one's.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

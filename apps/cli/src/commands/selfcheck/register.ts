@@ -15,6 +15,8 @@ function groupNamed(text: string, before: readonly SelfcheckGroup[]): SelfcheckG
 export function addSelfcheckCommands(program: Command, io: Io, done: (exitCode: number) => void): void {
   const selfcheck = program
     .command("selfcheck")
+    // Or the `--json` of `selfcheck` would take the name of the file that `verify --json` is to look at.
+    .enablePositionalOptions()
     .description("prove the isolation on this host: attack every engine, and show what held")
     .option("--engine <name>", "this engine; repeatable; default: all that work here and isolate", collect<string>, [])
     .option("--group <name>", `this group; repeatable: ${SelfcheckGroup.options.join(", ")}`, groupNamed, [])
@@ -43,9 +45,9 @@ Examples:
     .description("recompute the hash of a report")
     .argument("<file>", "a report, as JSON or as a page")
     .addOption(new Option("--json", "as JSON"))
-    .action(async (file: string, _own: unknown, command: Command) => {
+    .action(async (file: string, own: { json?: boolean }) => {
       const { verifyCommand } = await import("./verify.ts");
-      done(await verifyCommand(io, file, { json: command.optsWithGlobals()["json"] === true }));
+      done(await verifyCommand(io, file, own));
     });
 
   // Subcommands do not inherit these.
