@@ -7,6 +7,8 @@ import { createRuncEngine } from "../src/oci/engine.ts";
 import { createSubprocessEngine } from "../src/subprocess/engine.ts";
 import { bash, python } from "../src/testing/programs.ts";
 import type { Engine, RunSpec } from "../src/types.ts";
+import { createWasmEngine } from "../src/wasm/engine.ts";
+import { WASM_CACHE } from "./fixtures/wasm-cache.ts";
 
 const options = {
   languages: await detectLanguages(["python", "bash", "c"]),
@@ -46,6 +48,13 @@ async function kindsOf(engine: Engine, spec: RunSpec): Promise<string[]> {
   );
   return violations.map(({ kind }) => kind);
 }
+
+it("finds the decoy secret in output on wasm, which has it in the variable alone", { timeout: 60_000 }, async () => {
+  await using wasm = createWasmEngine({ bounds: options.bounds, slots: 1, cacheDir: WASM_CACHE });
+  const source = Buffer.from("console.log(btoa(process.env.AWS_SECRET_ACCESS_KEY))");
+  const spec = { language: "javascript", files: [{ path: "main.js", content: source }] };
+  expect(await kindsOf(wasm, spec)).toEqual(["canary_in_output"]);
+});
 
 describe.each(Object.entries(engines))("%s", (name, engine) => {
   beforeEach(async (context) => {
