@@ -24,6 +24,7 @@ engineContract({ name: "gvisor", create, promises: { ...PROMISES_ISOLATION, exce
 engineContract({
   name: "gvisor, Python from a pool",
   create: createWith(4),
+  checksAtOnce: 1,
   promises: {
     groups: ["processes", "secrets", "tenancy", "cleanup"],
     because: "what is around the program is held above, and is the same with the pool",

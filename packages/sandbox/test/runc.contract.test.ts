@@ -22,6 +22,7 @@ engineContract({ name: "runc", create, promises });
 engineContract({
   name: "runc, Python from a pool",
   create: createWith(8),
+  checksAtOnce: 1,
   promises: {
     groups: ["io", "processes", "secrets", "tenancy", "cleanup"],
     because: "what is around the program, and its limits, are held above, and are the same with the pool",

@@ -71,7 +71,7 @@ export interface CheckDefinition {
 }
 
 /** Groups whose checks have to be alone: see `Check.alone`. */
-const ALONE: readonly CheckGroup[] = ["resources", "processes", "secrets", "tenancy", "cleanup"];
+const ALONE: readonly CheckGroup[] = ["resources", "secrets", "tenancy", "cleanup"];
 
 /** Gives each definition its group and its id. */
 export function checksOf(group: CheckGroup, definitions: readonly CheckDefinition[]): Check[] {

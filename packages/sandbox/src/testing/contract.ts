@@ -31,6 +31,11 @@ export interface ContractSubject {
   /** Makes an engine; called once for all checks, and again by those that need their own. */
   readonly create: () => Promise<Engine>;
   readonly promises: ContractPromises;
+  /**
+   * Checks beside each other at most, of those that need not be alone. Default: 3. With 1 an engine that makes
+   * sandboxes ready has one for most checks; with more it is asked for them faster than it can.
+   */
+  readonly checksAtOnce?: number;
 }
 
 /** What `engineContractControl` needs to know of an engine that lacks something. */
@@ -64,12 +69,12 @@ function sharedEngine(create: () => Promise<Engine>): () => Engine {
  * Registers one test for each check that the engine promises. Checks that it does not promise are
  * skipped with the reason, which Vitest reports.
  */
-export function engineContract({ name, create, promises }: ContractSubject): void {
+export function engineContract({ name, create, promises, checksAtOnce = CHECKS_AT_ONCE }: ContractSubject): void {
   for (const id of Object.keys(promises.except ?? {})) checkOf(id);
   describe(`engine contract: ${name}`, () => {
     const engine = sharedEngine(create);
     const reports: KnownReports = new Map();
-    const places = createSlots(CHECKS_AT_ONCE);
+    const places = createSlots(checksAtOnce);
     for (const group of CHECK_GROUPS) {
       describe(group, () => {
         for (const check of CONTRACT_CHECKS.filter((candidate) => candidate.group === group)) {

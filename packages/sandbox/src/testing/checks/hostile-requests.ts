@@ -88,6 +88,7 @@ export const hostileRequestChecks: readonly Check[] = [
   ...checksOf("processes", [
     {
       name: "signal-parent",
+      alone: true,
       title: "does not take the end of a program that sends every signal to its parent for a failure of the sandbox",
       incident: "a process 1 is safe from signals only where it has no handler for them",
       control: { notRun: "its parent may be the test itself" },
@@ -111,6 +112,7 @@ export const hostileRequestChecks: readonly Check[] = [
     },
     {
       name: "limit-parent",
+      alone: true,
       title: "does not let a program lower the limits of the process that reports its end",
       incident: "prlimit(2) works on every process of one's own user",
       control: { notRun: "its parent may be the test itself" },

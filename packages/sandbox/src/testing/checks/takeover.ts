@@ -60,6 +60,7 @@ export const takeoverChecks: readonly Check[] = checksOf("processes", [
   })),
   {
     name: "forged-outcome",
+    alone: true,
     title: "does not let a program write its own outcome, or end the watch over it",
     incident: "status passed through a descriptor that the program can open",
     control: { notRun: "as root it would write into the pipes of the host's processes" },
@@ -91,6 +92,7 @@ export const takeoverChecks: readonly Check[] = checksOf("processes", [
   },
   {
     name: "hijacked-launcher",
+    alone: true,
     title: "holds a program at its time also when it has taken over the sandbox's other processes",
     incident: "a first process of the same user, whose memory the program can write through /proc",
     control: { notRun: "as root it would overwrite the host's processes" },
@@ -139,6 +141,7 @@ export const takeoverChecks: readonly Check[] = checksOf("processes", [
   },
   {
     name: "slow-end",
+    alone: true,
     title: "holds a run at its time also when the program has ended and left much to look at and to kill",
     incident: "whatever the sandbox does after the program, at the program's expense, without a limit",
     control: { notRun: "it would fill the host's disk and keep its processors busy" },
