@@ -134,7 +134,7 @@ except BaseException: time.sleep(0)
   });
 });
 
-describe("Python's snapshot", { timeout: SLOW_MS }, () => {
+describe("Python's snapshot", { timeout: 2 * SLOW_MS }, () => {
   it("outlives the engine, is checked, and is made anew when it was tampered with", async () => {
     const cacheDir = mkdtempSync(join(tmpdir(), "crucible-wasm-cache-"));
     onTestFinished(() => rmSync(cacheDir, { recursive: true, force: true }));

@@ -71,12 +71,16 @@ if (header.makesOut) python.FS.mkdirTree(`${WORKING_DIRECTORY}/out`);
 const { FS } = python;
 const directory = FS.lookupPath(WORKING_DIRECTORY).node;
 
-let status;
-let failure;
+let end;
 try {
-  status = run(JSON.stringify(header));
+  const status = run(JSON.stringify(header));
+  end = () => Deno.exit(status);
 } catch (error) {
-  failure = error;
+  end = () => {
+    // `os._exit` ends the interpreter by an error that says with what.
+    if (Number.isInteger(error?.status)) Deno.exit(error.status & 255);
+    throw error;
+  };
 }
 // The interpreter may have come to grief: its files are in JavaScript's memory, and still there.
 try {
@@ -84,6 +88,4 @@ try {
 } catch {
   // Files in a state that only a program with such a wish can bring about: the reader says that the archive broke off.
 }
-// `os._exit` ends the interpreter by an error that says with what.
-if (failure !== undefined && !Number.isInteger(failure?.status)) throw failure;
-Deno.exit(status ?? failure.status & 255);
+end();
