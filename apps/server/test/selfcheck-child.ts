@@ -24,7 +24,7 @@ process.on("message", (message: ToSelfcheck) => {
       return void setInterval(() => undefined, 1_000);
     default:
       // Waits until it is told to stop.
-      return;
+      break;
   }
 });
 

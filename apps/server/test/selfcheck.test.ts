@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import pino from "pino";
 import { TEST_SELFCHECK } from "../src/http/testing/fakes.ts";
@@ -12,7 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const open = (deadlineMs?: number, stopMs?: number) =>
   createSelfchecks({
-    module: join(import.meta.dirname, "selfcheck-child.ts"),
+    module: fileURLToPath(new URL("./selfcheck-child.ts", import.meta.url)),
     settings: { allowUnsafe: false, ociRootfs: undefined, docker: undefined },
     cacheDir: join(directory, "cache"),
     store: createSelfcheckWriter(directory),
