@@ -262,10 +262,19 @@ ofDaemon("the docker engine", () => {
 
   it("sees a secret in the output, an address outside asked for, and processes left behind", async () => {
     await using engine = engineOn(settings());
-    const outcome = await engine.run(bash("env; (: </dev/tcp/1.1.1.1/80); sleep 60 >/dev/null 2>&1 & exit 0"));
+    const outcome = await engine.run(
+      bash("cat ~/.aws/credentials; (: </dev/tcp/1.1.1.1/80); sleep 60 >/dev/null 2>&1 & exit 0"),
+    );
     expect(outcome).toMatchObject({ status: "exited", exitCode: 0 });
     const kinds = outcome.violations.map(({ kind }) => kind);
     expect(kinds.toSorted()).toEqual(["canary_in_output", "denied_network_request", "processes_left"]);
+    const session = await engine.openSession?.({});
+    const result = await session?.exec({ argv: ["bash", "-c", "cat ~/.aws/credentials; : </dev/tcp/1.1.1.1/80"] });
+    expect(result?.violations.map(({ kind }) => kind).toSorted()).toEqual([
+      "canary_in_output",
+      "denied_network_request",
+    ]);
+    await session?.close();
     const quiet = await engine.run(bash("true"));
     expect(quiet.violations).toEqual([]);
   });

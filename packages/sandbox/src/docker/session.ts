@@ -109,18 +109,13 @@ export function createDockerSessions(options: DockerSessionOptions): SessionOpen
     });
     return { made, bounds };
   };
-  /** Starts it, and gives it the agent. @returns its first process where this host sees it, and that is wanted. */
-  const begin = async (
-    host: Ready,
-    container: AttachedContainer,
-    spec: SessionSpec,
-    agent: Buffer,
-  ): Promise<number | null> => {
+  /** Starts it, and gives it the agent. @returns its first process; null where this host does not see it. */
+  const begin = async (host: Ready, container: AttachedContainer, agent: Buffer): Promise<number | null> => {
     const signal = AbortSignal.timeout(START_DEADLINE_MS);
     try {
       await host.api.start(container.id, signal);
       container.stream.write(agent);
-      return (spec.network?.allow.length ?? 0) === 0 ? null : await pidHere(host.api, container.id, signal);
+      return options.hasNetwork() ? await pidHere(host.api, container.id, signal) : null;
     } catch (error) {
       await container.close();
       throw new Error(faultWords(error), { cause: error });
@@ -132,7 +127,7 @@ export function createDockerSessions(options: DockerSessionOptions): SessionOpen
     const { made, bounds } = optionsOf(host, slot, limits, pids, spec, agent);
     const container = await attachContainer(host, made, AbortSignal.timeout(START_DEADLINE_MS));
     if ("failure" in container) throw new Error(container.failure);
-    const innerPid = await begin(host, container, spec, agent);
+    const innerPid = await begin(host, container, agent);
     const group = createContainerGroup(host.api, container.id, bounds, container.kill);
     const control = Duplex.from({ writable: container.stream, readable: container.stdout });
     // It breaks off with the container, whose end is waited for.

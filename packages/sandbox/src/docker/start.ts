@@ -1,11 +1,15 @@
 import { randomBytes } from "node:crypto";
+import { dirname } from "node:path/posix";
 import { finished } from "node:stream/promises";
 import type { Readable } from "node:stream";
+import { DECOY_IN_HOME } from "../behaviour/decoy.ts";
+import type { Decoy } from "../behaviour/decoy.ts";
 import { INSIDE } from "../bubblewrap/layout.ts";
 import { boxArchive } from "../oci/script.ts";
 import { commandsOf, givenBytes } from "../run/plan.ts";
 import type { RunPlan } from "../run/plan.ts";
 import type { RunningSandbox } from "../run/supervise.ts";
+import type { TarMember } from "../tar/write.ts";
 import { attachContainer } from "./attach.ts";
 import type { StartFailure } from "./attach.ts";
 import { containerOptions } from "./container.ts";
@@ -50,6 +54,12 @@ async function saysReady(part: Readable, signal: AbortSignal): Promise<boolean> 
   signal.removeEventListener("abort", stop);
   return said.startsWith("ready\n");
 }
+
+/** Nothing of the host can be shown inside, so the decoy is a file of the program's own. */
+const decoyMembers = ({ file }: Decoy): TarMember[] => [
+  { kind: "directory", path: dirname(`home/${DECOY_IN_HOME}`) },
+  { kind: "file", path: `home/${DECOY_IN_HOME}`, content: Buffer.from(file), mode: 0o600 },
+];
 
 function planOf(host: Ready, slot: number, plan: RunPlan, archiveBytes: number) {
   const commands = commandsOf(plan, INSIDE.build);
@@ -108,7 +118,7 @@ export async function startContainer(
   seesContainers: boolean,
   cancelled: AbortSignal | undefined,
 ): Promise<StartedContainer | StartFailure> {
-  const archive = boxArchive(plan);
+  const archive = boxArchive(plan, decoyMembers(plan.decoy));
   const { options, bounds, compiles } = planOf(host, slot, plan, archive.length);
   const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
   const signal = cancelled === undefined ? deadline : AbortSignal.any([deadline, cancelled]);

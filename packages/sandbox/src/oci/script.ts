@@ -11,9 +11,13 @@ import type { Limits } from "../types.ts";
 import { DECOY_LINK } from "./decoys.ts";
 import { OCI_INSIDE } from "./inside.ts";
 
-/** Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it. */
+/**
+ * Everything that goes into the writable tmpfs before the program starts, as the launcher unpacks it.
+ * @param decoy what stands where programs look for credentials.
+ */
 export function boxArchive(
   plan: Pick<RunPlan, "files" | "stdin"> & { readonly artifacts?: RunPlan["artifacts"] },
+  decoy: readonly TarMember[] = DECOY_LINK,
 ): Uint8Array {
   const dir = (path: string, mode = 0o755): TarMember => ({ kind: "directory", path, mode });
   // The first makes the place itself the user's.
@@ -29,7 +33,7 @@ export function boxArchive(
   if (makesArtifactsDir({ files, artifacts })) members.push(dir(`cwd/${ARTIFACTS_DIR}`));
   for (const path of parentDirs(plan.files)) members.push(dir(`cwd/${path}`));
   for (const { path, content } of plan.files) members.push({ kind: "file", path: `cwd/${path}`, content, mode: 0o755 });
-  members.push(...DECOY_LINK);
+  members.push(...decoy);
   if (plan.stdin.length > 0) members.push({ kind: "file", path: "stdin", content: plan.stdin });
   return writeTar(members, INSIDE_UID);
 }

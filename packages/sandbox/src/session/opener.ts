@@ -157,7 +157,7 @@ export function createSessionOpener<Host extends SessionHost>(
           proxy = await openNetwork(innerPid, network, options.network ?? { allow: [] });
           started.confirm?.();
         }
-        // Docker's pids are looked up, and only for a network; gVisor has no routes that the host's kernel would count.
+        // gVisor has no routes that the host's kernel would count.
         routes = core.hasNetwork && innerPid !== null ? watchRoutes(innerPid) : null;
         core.go?.(started);
         agent = await connectAgent(sandbox.control, kill);
