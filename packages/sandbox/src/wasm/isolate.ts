@@ -1,11 +1,12 @@
 import { Duplex } from "node:stream";
 import { constants } from "node:os";
-import type { GroupUsage, RunGroup } from "../cgroup/types.ts";
+import type { RunGroup } from "../cgroup/types.ts";
 import { startChild } from "../process/spawn.ts";
 import type { Child, ChildEnd, ChildFd } from "../process/spawn.ts";
 import { closingDescriptors } from "../process/inherited.ts";
 import { denoCommand, RUNTIME_ENV } from "./command.ts";
 import type { CommandLimits, Runtime } from "./command.ts";
+import type { MemoryNow } from "./from-now-on.ts";
 import { createPolledGroup } from "./polled-group.ts";
 import type { Ready } from "./prepare.ts";
 
@@ -13,11 +14,8 @@ import type { Ready } from "./prepare.ts";
 export interface Isolate {
   readonly child: Child;
   readonly group: RunGroup;
-  /**
-   * Bytes in its memory that `group` does not count: pages of files, such as Deno's own code, belong to nobody's
-   * group or to that of whoever came first.
-   */
-  uncountedBytes(): Promise<number>;
+  /** What it holds now. */
+  memory(): Promise<MemoryNow>;
   kill(): void;
   /** Ends it and removes what it had; rejects when something is left. */
   close(): Promise<void>;
@@ -79,9 +77,13 @@ export async function spawnIsolate(host: Ready, runtime: Runtime, limits: Comman
     const { pid } = child;
     group = host.createGroup === null ? createPolledGroup(pid, killChild, host.usage) : host.createGroup();
     await group.add(pid);
-    const uncountedBytes = async (): Promise<number> =>
-      host.createGroup === null ? 0 : ((await host.usage.read(pid))?.fileBytes ?? 0);
-    return { child, group, uncountedBytes, kill, close };
+    const memory = async (): Promise<MemoryNow> => {
+      // A polled group counts all that the process has.
+      const usage = host.createGroup === null ? null : await host.usage.read(pid);
+      if (usage === null) return { ownBytes: null, uncountedBytes: 0 };
+      return { ownBytes: usage.residentBytes - usage.fileBytes, uncountedBytes: usage.fileBytes };
+    };
+    return { child, group, memory, kill, close };
   } catch (error) {
     await close();
     throw error;
@@ -140,49 +142,6 @@ async function message(child: Child): Promise<string> {
   }
   const text = Buffer.concat(chunks).subarray(0, MESSAGE_BYTES).toString().trim();
   return text === "" ? "" : `: ${text}`;
-}
-
-/** What the runtime takes to run anything at all, bytes: an empty program grew it by 0 to 2 MiB. */
-const OWN_GROWTH_BYTES = 4 * 1024 * 1024;
-
-/** A group that counts from some point on. */
-export interface GroupSince {
-  readonly group: RunGroup;
-  /** What the peak lies above the memory of that point, bytes; null where it is not measured. */
-  grownBytes(): number | null;
-}
-
-/**
- * The same group, counted from now on: loading the interpreter is not the program's affair, neither its processor
- * time nor its memory as far as the limit goes. The peak is told as a whole, for that is what the process took.
- * @param uncountedBytes in memory beside what the group counts.
- */
-export function fromNowOn(group: RunGroup, uncountedBytes: number): GroupSince {
-  group.resetPeak();
-  const before = group.usage();
-  const loadedBytes = before.peakMemoryBytes ?? 0;
-  const cpuSince = (cpuMs: number | null): number | null =>
-    cpuMs === null ? null : Math.max(0, cpuMs - (before.cpuMs ?? 0));
-  return {
-    grownBytes: () => {
-      const peak = group.usage().peakMemoryBytes;
-      return peak === null ? null : Math.max(0, peak - loadedBytes);
-    },
-    group: {
-      ...group,
-      limit: (limits) => group.limit({ ...limits, memoryBytes: limits.memoryBytes + loadedBytes + OWN_GROWTH_BYTES }),
-      cpuMs: () => cpuSince(group.cpuMs()),
-      usage: (): GroupUsage => {
-        const usage = group.usage();
-        const peak = usage.peakMemoryBytes;
-        return {
-          ...usage,
-          cpuMs: cpuSince(usage.cpuMs),
-          peakMemoryBytes: peak === null ? null : peak + uncountedBytes,
-        };
-      },
-    },
-  };
 }
 
 /**

@@ -8,8 +8,10 @@ import type { RunPlan } from "../run/plan.ts";
 import { supervise } from "../run/supervise.ts";
 import type { RunOptions, RunOutcome, StepResult } from "../types.ts";
 import { frame } from "./frame.ts";
-import { ARTIFACTS_FD, controlOf, fromNowOn } from "./isolate.ts";
-import type { GroupSince, Isolate } from "./isolate.ts";
+import { fromNowOn } from "./from-now-on.ts";
+import type { GroupSince } from "./from-now-on.ts";
+import { ARTIFACTS_FD, controlOf } from "./isolate.ts";
+import type { Isolate } from "./isolate.ts";
 
 /** V8's, Tokio's and the compilers' threads (measured: 12 on two cores, more on more). */
 const OWN_THREADS = 128;
@@ -32,7 +34,7 @@ export async function runProgram(
 ): Promise<RunOutcome> {
   const { child } = isolate;
   const { entry, args, env, files, stdin, limits } = plan;
-  const since = fromNowOn(isolate.group, await isolate.uncountedBytes());
+  const since = fromNowOn(isolate.group, await isolate.memory());
   const control = controlOf(child);
   const ended = new Promise<void>((resolve) => {
     control.once("close", () => resolve());
