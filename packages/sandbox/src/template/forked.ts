@@ -91,6 +91,7 @@ export function startForked(options: ForkedOptions): ForkedRun {
         // Bytes of the request may be left on the socket: the next run must not read them.
         options.retire();
         group.kill();
+        void options.end();
       },
       ended,
     },

@@ -17,9 +17,10 @@ import sys
 
 fresh_modules = frozenset(sys.modules)
 
-import gc, json, os, resource, signal
+import gc, json, os, resource, select, signal, socket
 from crucible_kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_REMOUNT, drop_bounding_set, drop_capabilities
-from crucible_kernel import fork_into_namespaces, install_filter, load_filter, mount, raise_loopback, set_dumpable, write_text
+from crucible_kernel import fork_into_namespaces, install_filter, let_socket_be_made, listen_for_sockets, load_filter
+from crucible_kernel import mount, raise_loopback, set_dumpable, write_text
 from crucible_program import command_line_place, end, make_main, run_main
 
 CONTROL = 3
@@ -27,10 +28,9 @@ BOX = "/box"
 CWD = BOX + "/cwd"
 PIPES = BOX + "/pipes"  # in the template's /box, which a run's covers
 EMPTY_BOX_BYTES = 64 << 10
+NETWORK_UNUSED, FAILED, NETWORK_USED = 0, 1, 2
 USER = os.getuid()  # inside a namespace without a map it would be nobody
 
-# What changes when a network namespace is used, and is then there for the next to see.
-NETWORK_COUNTERS = [f"/proc/self/net/{name}" for name in ("dev", "snmp", "netstat", "snmp6", "sockstat", "sockstat6", "unix")]
 
 def read_line():
     line = b""
@@ -118,6 +118,7 @@ def become_program():
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     warm_up()
     if state["rehearsal"]:
+        socket.socket().close()
         os._exit(0)
     say("prepared")
     if read_line() != b"go":
@@ -199,91 +200,101 @@ def warm_up():
     gc.collect()
 
 
+def await_end(child, listener):
+    """
+    Reaps until `child` has ended. Gives its status, and whether anybody has made a socket meanwhile; that is known
+    where there is a listener.
+    """
+    if listener is None:
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            if pid == child:
+                return status, False
+    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    waiting = select.poll()
+    waiting.register(woken, select.POLLIN)
+    waiting.register(listener, select.POLLIN)
+    has_socket = False
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == child:
+            return status, has_socket
+        if pid != 0:
+            continue
+        for descriptor, _ in waiting.poll():
+            if descriptor == woken:
+                os.read(woken, 4096)
+            else:
+                has_socket = True
+                let_socket_be_made(listener)
+
+
 def first_process():
-    """Process 1 of a run, in namespaces of its own. Gives its exit status: 0 when nothing is left to be afraid of."""
+    """Process 1 of a run, in namespaces of its own. Gives its exit status, one of those below."""
     enter(state["fresh_network"])
+    # Whoever makes no socket can leave nothing in a network namespace, and learn nothing of one.
+    listener = None if state["fresh_network"] else listen_for_sockets()
     if not state["rehearsal"]:
         say("made")
         if read_line() != b"placed":
-            return 1
+            return FAILED
     child = os.fork()
     if child == 0:
         try:
+            if listener is not None:
+                os.close(listener)
             become_program()
         except BaseException as fault:
             tell(fault)
             os._exit(1)
     drop_bounding_set()
     drop_capabilities()
-    while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == child:
-            break
+    status, has_socket = await_end(child, listener)
     if state["rehearsal"]:
-        return status
+        return FAILED if status != 0 else NETWORK_USED if has_socket else NETWORK_UNUSED
     if not is_alone():
         say("left")
     report(status)
-    return 0
+    return NETWORK_USED if has_socket else NETWORK_UNUSED
 
 
 def run_first_process():
-    """True when it ended as it should."""
+    """Gives how it ended."""
     child = fork_into_namespaces(state["fresh_network"])
     if child != 0:
-        return os.waitpid(child, 0)[1] == 0
-    ending = 1
+        status = os.waitpid(child, 0)[1]
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else FAILED
+    ending = FAILED
     try:
         ending = first_process()
     except BaseException as fault:
         tell(fault)
-    os._exit(1 if ending else 0)
-
-
-def read_counters(path):
-    """Reads into `counters`; gives the length. Nothing of it goes anywhere else: an earlier run's traffic is in it."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return 0  # A kernel without IPv6.
-    length = 0
-    while length < len(counters):
-        read = os.readv(handle, [memoryview(counters)[length:]])
-        if read == 0:
-            break
-        length += read
-    os.close(handle)
-    return length
-
-
-def network_is(untouched):
-    same = all(bytes_seen(path) == text for path, text in untouched)
-    counters[:] = bytes(len(counters))
-    return same
-
-
-def bytes_seen(path):
-    return memoryview(counters)[: read_counters(path)]
+    os._exit(ending)
 
 
 def serve():
     """The template itself. Never returns."""
-    # Both ways, for each of them may be asked of it: a host that refuses must be known before a run needs it.
-    for state["fresh_network"] in (True, False):
-        if not run_first_process():
-            os._exit(1)
+    state["fresh_network"] = True
+    # A host that refuses must be known before a run needs it.
+    if run_first_process() != NETWORK_UNUSED:
+        os._exit(1)
+    # A namespace in which nobody has made a socket is as good as new, and a new one costs as much as all the others.
+    # It can be had where the kernel tells of sockets; in the rehearsal there is one.
+    state["fresh_network"] = False
+    state["fresh_network"] = run_first_process() != NETWORK_USED
     state["rehearsal"] = False
-    untouched = [(path, bytes(bytes_seen(path))) for path in NETWORK_COUNTERS]
     say("ready")
     while True:
         if read_line() != b"prepare":
             os._exit(1)
-        # A namespace that nobody has sent a byte in is as good as new, and a new one costs as much as all the others.
-        state["fresh_network"] = state["fresh_network"] or not network_is(untouched)
-        if not run_first_process():
+        ending = run_first_process()
+        if ending not in (NETWORK_UNUSED, NETWORK_USED):
             # Bytes of the request may be left on the socket. As process 1 of its namespace the template takes all
             # processes with it, and nobody reads the bytes.
             os._exit(1)
+        state["fresh_network"] = state["fresh_network"] or ending == NETWORK_USED
         say("idle")
 
 
