@@ -20,6 +20,13 @@ describe("crucible exec", () => {
       stderr: "crucible: timed out\n",
     });
     expect((await crucible(["exec", "--", "sh", "-c", "kill -TERM $$"])).code).toBe(143);
+    const bait = ["--", "sh", "-c", "echo $AWS_SECRET_ACCESS_KEY"];
+    const told = "crucible: behaviour score 60 of 100: canary in output\n";
+    expect(await crucible(["exec", ...bait])).toMatchObject({ code: 0, stderr: told });
+    expect(JSON.parse((await crucible(["exec", "--json", ...bait])).stdout)).toMatchObject({
+      violations: [{ kind: "canary_in_output" }],
+      behaviourScore: 60,
+    });
     const missing = await crucible(["exec", "--", "no-such-program"]);
     expect(missing).toMatchObject({ code: 125, stdout: "" });
     expect(missing.stderr).toContain("no-such-program: not found");
