@@ -114,7 +114,7 @@ export interface DeniedCallsOptions {
 
 /**
  * Starts the process that refuses containers' calls and tells of them. It is one for all containers of an engine, takes
- * 9 MB, and does nothing while nothing is refused. When it has ended, the containers that it served are refused with
+ * 11 MB, and does nothing while nothing is refused. When it has ended, the containers that it served are refused with
  * ENOSYS by the kernel, and another one is started for the next.
  */
 export async function listenForDeniedCalls(options: DeniedCallsOptions): Promise<DeniedCalls> {
