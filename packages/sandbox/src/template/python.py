@@ -6,7 +6,7 @@ a request; the fork that serves the request does. Talks on descriptor 3, a line 
   template     "ready", then for every "prepare": process 1 of a run, until that has ended; then "idle"
   process 1    makes the namespaces, says "made"; at "placed" (in its control group) forks the program's process; waits
                for its end, and reports as the launcher shell does: ["left" and] ["signal" and] "ran CODE", then, for a
-               failure, "check SIZE" or "bye"
+               failure, reads "check SIZE" or "bye"; a fork that has not read all of its request is not reported
   the fork     says "prepared"; reads "go", the length of a JSON text, the text, the bytes of the files; fills /box,
                drops everything, and becomes the program
 
@@ -110,8 +110,11 @@ def set_limits(limits):
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, hard))
 
 
-def become_program():
-    """In the program's process: a fresh-looking interpreter, then the program as `__main__`. Never returns."""
+def become_program(has_read):
+    """
+    In the program's process: a fresh-looking interpreter, then the program as `__main__`. Never returns. Writes to
+    `has_read` once no byte of the request is left on the socket.
+    """
     drop_bounding_set()
     pipes = make_box()
     # Not the template's own: its flags and locks would be shared by all runs.
@@ -126,6 +129,7 @@ def become_program():
     request = json.loads(read_exactly(int(read_line())))
     outputs = [os.open(name, os.O_WRONLY, dir_fd=pipes) for name in ("stdout", "stderr")]
     fill_box(request)
+    os.write(has_read, b"1")
     drop_capabilities()
     set_dumpable(1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -240,20 +244,26 @@ def first_process():
         say("made")
         if read_line() != b"placed":
             return FAILED
+    read_yet, has_read = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             if listener is not None:
                 os.close(listener)
-            become_program()
+            become_program(has_read)
         except BaseException as fault:
             tell(fault)
             os._exit(1)
+    os.close(has_read)
     drop_bounding_set()
     drop_capabilities()
     status, has_socket = await_end(child, listener)
     if state["rehearsal"]:
         return FAILED if status != 0 else NETWORK_USED if has_socket else NETWORK_UNUSED
+    if not os.read(read_yet, 1):
+        # It ended while it read the request, out of memory say. The rest of that, on the socket, is bytes of a client's
+        # choice: neither this process nor the template may read them as words of ours.
+        return FAILED
     if not is_alone():
         say("left")
     report(status)
@@ -299,7 +309,6 @@ def serve():
 
 
 FILTER = load_filter("/etc/crucible-seccomp.bpf")
-counters = bytearray(32 << 10)
 state = {"rehearsal": True, "fresh_network": False}
 COMMAND_LINE = command_line_place()
 # Programs find only what a fresh interpreter has imported. Held on to: taking modules apart in every fork is slow.
