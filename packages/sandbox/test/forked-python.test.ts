@@ -68,29 +68,36 @@ import socket
 server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen()
 socket.create_connection(server.getsockname()).sendall(b"x" * 1000)
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect_ex(("192.0.2.1", 9))`;
-    // Not what is the host's (softnet_stat), or has addresses of the kernel's own.
+    // Not what is the host's (softnet_stat, all but one line of sockstat), or has addresses of the kernel's own.
     const look = `
 import json, os, sys
 names = sorted(name for name in os.listdir("/proc/net") if os.path.isfile("/proc/net/" + name))
 def read(name):
     try:
-        with open("/proc/net/" + name, errors="replace") as file: return file.read()
+        with open("/proc/net/" + name, errors="replace") as file: return file.readline() if name == "sockstat" else file.read()
     except OSError as error: return str(error.errno)
 print(sys._getframe().f_back is not None, os.readlink("/proc/self/ns/net"))
 print(json.dumps({name: read(name) for name in names if name not in ("netlink", "protocols", "ptype", "softnet_stat")}))`;
-    await using own = create(true);
-    await vi.waitUntil(async () => decode((await own.run(specOf(look))).stdout).startsWith("True"), {
-      timeout: 20_000,
-    });
-    const seen = async (): Promise<{ place: string; counters: unknown }> => {
-      const [place = "", counters = ""] = decode((await own.run(specOf(look))).stdout).split("\n");
-      return { place, counters: JSON.parse(counters) };
-    };
-    const [before, again] = [await seen(), await seen()];
-    expect(again).toEqual(before);
-    for (const leave of [label, send]) {
-      const { status, stdout } = await own.run(specOf(leave));
-      expect(status).toBe("exited");
+    // Sockets on their way in each other outlive who sent them, with the names that they are bound to.
+    const pair = `
+import array, socket
+one, two = socket.socketpair()
+one.bind(chr(0) + "left")
+both = array.array("i", [one.fileno(), two.fileno()])
+for end in (one, two): end.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, both)])`;
+    for (const leave of [label, send, pair]) {
+      await using own = create(true);
+      await vi.waitUntil(async () => decode((await own.run(specOf(look))).stdout).startsWith("True"), {
+        timeout: 20_000,
+      });
+      const seen = async (): Promise<{ place: string; counters: unknown }> => {
+        const [place = "", counters = ""] = decode((await own.run(specOf(look))).stdout).split("\n");
+        return { place, counters: JSON.parse(counters) };
+      };
+      const [before, again] = [await seen(), await seen()];
+      expect(again).toEqual(before);
+      const { status, exitCode, stdout } = await own.run(specOf(leave));
+      expect([status, exitCode]).toEqual(["exited", 0]);
       if (leave === label) expect(decode(stdout)).toBe("0 2\n");
       for (let run = 0; run < 2; run += 1) {
         const { place, counters } = await seen();

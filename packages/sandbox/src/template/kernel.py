@@ -11,7 +11,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 2, 4, 8, 32
 CAPABILITY_VERSION_3 = 0x20080522
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
-CLONE, SECCOMP, SOCKET = {"x86_64": (56, 317, 41), "aarch64": (220, 277, 198)}[os.uname().machine]
+CLONE, SECCOMP, SOCKET, SOCKETPAIR = {"x86_64": (56, 317, 41, 53), "aarch64": (220, 277, 198, 199)}[os.uname().machine]
 
 # linux/seccomp.h, linux/bpf_common.h; the requests are alike on x86 and arm64.
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1, 8, 1
@@ -95,7 +95,8 @@ def fork_into_namespaces(fresh_network):
 
 def listen_for_sockets():
     """
-    Has the kernel tell of every `socket` call of this process and those that it forks from now on, before it is made.
+    Has the kernel tell of every `socket` and `socketpair` call of this process and those that it forks from now on,
+    before it is made. The second makes only local sockets, but those can be bound to a name, and sent within each other.
     Needs CAP_SYS_ADMIN in the own user namespace; a filter that is installed later may still refuse the call. Gives a
     descriptor to poll, for `let_socket_be_made`.
     """
@@ -104,7 +105,8 @@ def listen_for_sockets():
         instruction.pack(*one)
         for one in (
             (LOAD_WORD, 0, 0, 0),  # the number of the call
-            (JUMP_IF_EQUAL, 0, 1, SOCKET),
+            (JUMP_IF_EQUAL, 1, 0, SOCKET),
+            (JUMP_IF_EQUAL, 0, 1, SOCKETPAIR),
             (RETURN, 0, 0, SECCOMP_RET_USER_NOTIF),
             (RETURN, 0, 0, SECCOMP_RET_ALLOW),
         )
