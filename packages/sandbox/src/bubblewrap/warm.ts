@@ -107,7 +107,7 @@ export function createWarm(wanted: boolean): Warm {
         inherited: host.inherited,
         args: templateArgs(host, slot, plan),
         uid: host.changesUid ? slotUid(slot) : undefined,
-        createGroup: () => host.cgroups.create(`f${(forks += 1)}`),
+        createGroup: () => host.cgroups.createInBackground(`f${(forks += 1)}`),
       });
       templates.set(slot, template);
       template.prepare();

@@ -1,3 +1,4 @@
+import { rmdir } from "node:fs/promises";
 import { closeSync, openSync, readFileSync, rmdirSync, write as writeFd, writeFileSync } from "node:fs";
 
 /** Control files are tiny and in memory: synchronous access costs 10-50 µs, a thread-pool trip more. */
@@ -60,6 +61,16 @@ export function tryWrite(path: string, value: string | number): boolean {
 export function tryRmdir(path: string): boolean {
   try {
     rmdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}
+
+/** The same on a pool thread. */
+export async function rmdirInBackground(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT";

@@ -1,7 +1,17 @@
 import { mkdirSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readKey, readNumber, readPids, tryRmdir, tryWrite, write, writeInBackground } from "./files.ts";
+import {
+  readKey,
+  readNumber,
+  readPids,
+  rmdirInBackground,
+  tryRmdir,
+  tryWrite,
+  write,
+  writeInBackground,
+} from "./files.ts";
 import type { Hierarchy } from "./hierarchies.ts";
 import type { GroupUsage, RunGroup } from "./types.ts";
 
@@ -103,6 +113,9 @@ function killAll(places: readonly Place[]): number {
 
 /** Kills what is inside, then removes the directories; tries again while processes are still dying. */
 async function destroyPlaces(places: readonly Place[]): Promise<void> {
+  // Most are empty, and a directory with a process in it cannot be removed.
+  const removed = await Promise.all(places.map((place) => rmdirInBackground(place.dir)));
+  if (!removed.includes(false)) return;
   const deadline = performance.now() + DESTROY_DEADLINE_MS;
   for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
     const left = killAll(places);
@@ -117,7 +130,7 @@ async function destroyPlaces(places: readonly Place[]): Promise<void> {
 }
 
 /** Makes the run's directory in every hierarchy. */
-export function createGroup(parents: readonly { dir: string; hierarchy: Hierarchy }[], name: string): RunGroup {
+export function createGroup(parents: readonly Place[], name: string): RunGroup {
   const places: Place[] = [];
   try {
     for (const parent of parents) {
@@ -129,6 +142,22 @@ export function createGroup(parents: readonly { dir: string; hierarchy: Hierarch
     for (const place of places) tryRmdir(place.dir);
     throw error;
   }
+  return groupIn(places);
+}
+
+/** The same on pool threads: longer, but nobody else waits for it. */
+export async function createGroupInBackground(parents: readonly Place[], name: string): Promise<RunGroup> {
+  const places = parents.map(({ dir, hierarchy }): Place => ({ dir: join(dir, name), hierarchy }));
+  const made = await Promise.allSettled(places.map((place) => mkdir(place.dir)));
+  const failed = made.find((one) => one.status === "rejected");
+  if (failed === undefined) return groupIn(places);
+  for (const [index, one] of made.entries()) {
+    if (one.status === "fulfilled") tryRmdir(places[index]?.dir ?? "");
+  }
+  throw failed.reason;
+}
+
+function groupIn(places: readonly Place[]): RunGroup {
   let isFirst = true;
   return {
     add: async (pid) => {

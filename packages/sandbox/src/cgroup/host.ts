@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { instanceName, isAbandoned } from "../process/instance.ts";
 import { tryRmdir, tryWrite } from "./files.ts";
-import { createGroup, destroyDirectories } from "./group.ts";
+import { createGroup, createGroupInBackground, destroyDirectories } from "./group.ts";
 import { findHierarchies } from "./hierarchies.ts";
 import type { CgroupFiles, Hierarchy } from "./hierarchies.ts";
 import type { CgroupBelts, CgroupHost } from "./types.ts";
@@ -77,6 +77,7 @@ export function openCgroups(files?: CgroupFiles): CgroupHost {
     belts: describe(usable),
     usable: usable.length > 0,
     create: (name) => createGroup(parents, name),
+    createInBackground: (name) => createGroupInBackground(parents, name),
     [Symbol.dispose]: () => {
       for (const parent of parents) {
         tryRmdir(parent.dir);

@@ -52,6 +52,8 @@ export interface CgroupHost extends Disposable {
   readonly usable: boolean;
   /** Makes a group below ours. `name` is unique among the running ones. */
   create(name: string): RunGroup;
+  /** The same for who has time: this thread does not wait for the kernel. */
+  createInBackground(name: string): Promise<RunGroup>;
   /** Removes our own (empty) parent groups. */
   [Symbol.dispose](): void;
 }

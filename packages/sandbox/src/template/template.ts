@@ -16,8 +16,8 @@ export interface TemplateOptions {
   /** All of bwrap's arguments, with the command. */
   readonly args: readonly string[];
   readonly uid: number | undefined;
-  /** Makes the control group of one run. @throws Error when there can be none. */
-  createGroup(): RunGroup;
+  /** Makes the control group of one run; rejects when there can be none. */
+  createGroup(): Promise<RunGroup>;
 }
 
 /** A started interpreter in a sandbox, which keeps one forked process ready for the next run. */
@@ -110,11 +110,13 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
     try {
       const made = nextWord();
       socket.write("prepare\n");
-      if ((await made) !== "made") throw new Error("the template made no sandbox");
+      const [ownGroup, word] = await Promise.allSettled([options.createGroup(), made]);
+      if (ownGroup.status === "rejected") throw ownGroup.reason;
+      group = ownGroup.value;
+      if (word.status === "rejected" || word.value !== "made") throw new Error("the template made no sandbox");
       const [process1, ...others] = childrenOf(pid);
       // An orphan of an earlier run beside it: which of them is which cannot be told.
       if (process1 === undefined || others.length > 0) throw new Error("process 1 is not to be seen");
-      group = options.createGroup();
       await group.add(process1);
       // A process that is ending is "added" without an error.
       if (!group.pids().includes(process1)) throw new Error("process 1 is not in its control group");

@@ -74,6 +74,7 @@ const noCgroups = (): CgroupHost => ({
   create: () => {
     throw new Error("there are no control groups");
   },
+  createInBackground: () => Promise.reject(new Error("there are no control groups")),
   [Symbol.dispose]: () => undefined,
 });
 
