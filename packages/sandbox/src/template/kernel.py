@@ -125,7 +125,15 @@ def let_socket_be_made(listener):
     notification = bytearray(NOTIFICATION_BYTES)
     try:
         fcntl.ioctl(listener, NOTIFICATION_RECEIVE, notification)
-        call = struct.unpack_from("=Q", notification)[0]
-        fcntl.ioctl(listener, NOTIFICATION_SEND, struct.pack("=QqiI", call, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE))
     except (FileNotFoundError, InterruptedError):
-        pass
+        return
+    call = struct.unpack_from("=Q", notification)[0]
+    answer = struct.pack("=QqiI", call, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE)
+    while True:
+        try:
+            fcntl.ioctl(listener, NOTIFICATION_SEND, answer)
+            return
+        except FileNotFoundError:
+            return
+        except InterruptedError:
+            pass  # The end of a child. The call would wait for ever.
