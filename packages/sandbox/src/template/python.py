@@ -42,26 +42,30 @@ def read_line():
     return line[:-1]
 
 
-def read_exactly(size):
-    parts = []
+def parts_of(size):
+    """The next bytes, in parts: the run's memory has to hold them in its box already."""
     while size > 0:
-        part = os.read(CONTROL, min(size, 1 << 20))
+        part = os.read(CONTROL, min(size, 64 << 10))
         if not part:
             os._exit(1)
-        parts.append(part)
+        yield part
         size -= len(part)
-    return b"".join(parts)
+
+
+def read_exactly(size):
+    return b"".join(parts_of(size))
 
 
 def say(text):
     os.write(CONTROL, text.encode() + b"\n")
 
 
-def write_file(path, content):
+def receive_file(path, size):
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(handle, view):]
+    for part in parts_of(size):
+        view = memoryview(part)
+        while view:
+            view = view[os.write(handle, view):]
     os.close(handle)
 
 
@@ -102,7 +106,7 @@ def fill_box(request):
     for directory in request["directories"]:
         os.mkdir(f"{CWD}/{directory}")
     for path, size in request["files"]:
-        write_file(f"{BOX}/{path}", read_exactly(size))
+        receive_file(f"{BOX}/{path}", size)
 
 
 def set_limits(limits):
