@@ -7,7 +7,7 @@ export interface Plan {
   /** Of each contender in each round at each concurrency. */
   readonly runsPerRound: number;
   readonly concurrencies: readonly number[];
-  /** Of each contender before anything is measured. Default: 20. */
+  /** Of each contender before anything is measured, at the highest concurrency. Default: 80. */
   readonly warmUpRuns?: number;
 }
 
@@ -40,7 +40,8 @@ export async function measure(
   plan: Plan,
   onRound: (done: number, all: number) => void,
 ): Promise<Series[][][]> {
-  for (const contender of contenders) await series(contender, 2, plan.warmUpRuns ?? 20);
+  const most = Math.max(...plan.concurrencies);
+  for (const contender of contenders) await series(contender, most, plan.warmUpRuns ?? 80);
   const results: Series[][][] = [];
   const all = plan.concurrencies.length * plan.rounds;
   for (const [position, concurrency] of plan.concurrencies.entries()) {

@@ -22,18 +22,22 @@ import type { Engine, ProbeReport, RunOptions, RunOutcome } from "../types.ts";
 import { boxArgs, parentDirs } from "./args.ts";
 import { decoyArgs, decoyMountArgs } from "./decoy-args.ts";
 import { INSIDE } from "./layout.ts";
-import { makeReady, NAME } from "./prepare.ts";
+import { makeReady, NAME, sessionSlots } from "./prepare.ts";
 import type { BubblewrapOptions, Ready } from "./prepare.ts";
 import { beltsOf, INSTALL_FIX, namespaceFix } from "./probe.ts";
 import { readMessage, startSandbox } from "./start.ts";
 import type { StartedSandbox, StartOptions } from "./start.ts";
 import { createBubblewrapSessions } from "./session.ts";
-import { slotUid } from "./uids.ts";
+import { MAX_SLOTS, slotUid } from "./uids.ts";
 import { createWarm } from "./warm.ts";
 
 /** Namespaces through bubblewrap, with a seccomp allow-list and a control group for every run. */
 export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
   const warm = createWarm(options.warm ?? false);
+  // With a process waiting in every slot, a run need not wait for the next one to be made where the last has ended.
+  const most = MAX_SLOTS - sessionSlots(options);
+  const places = options.warm === true ? Math.min(2 * options.slots, most) : options.slots;
+  const placed = { ...options, slots: places };
   let runNumber = 0;
   const runIn = async (
     host: Ready,
@@ -103,19 +107,24 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       });
     }
   };
-  const sessions = createBubblewrapSessions(options);
-  return createEngineShell(NAME, "namespace", options, {
-    makeReady: () => makeReady(options),
-    probe: (host) => probe(host, options.bounds),
-    runIn,
-    hasNetwork: true,
-    hasArtifacts: true,
-    rank: (slot, plan) => warm.rank(slot, plan),
-    openSession: (host, spec) => sessions.open(host, spec),
-    close: async () => {
-      await Promise.all([warm.close(), sessions.close()]);
+  const sessions = createBubblewrapSessions(placed);
+  return createEngineShell(
+    NAME,
+    "namespace",
+    { ...options, places },
+    {
+      makeReady: () => makeReady(placed),
+      probe: (host) => probe(host, options.bounds),
+      runIn,
+      hasNetwork: true,
+      hasArtifacts: true,
+      rank: (slot, plan) => warm.rank(slot, plan),
+      openSession: (host, spec) => sessions.open(host, spec),
+      close: async () => {
+        await Promise.all([warm.close(), sessions.close()]);
+      },
     },
-  });
+  );
 }
 
 /** Null for a run that has none. @throws Error when the one that the run wants cannot be made. */

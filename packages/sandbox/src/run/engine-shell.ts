@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly bounds: LimitBounds;
   /** Runs at the same time, at most 64; further ones wait. */
   readonly slots: number;
+  /** Slots to take turns in, so that one is ready while another is cleared away; default: as many as `slots`. */
+  readonly places?: number;
   /** What runs may reach at most. Default: nothing. */
   readonly network?: NetworkOptions;
 }
@@ -66,7 +68,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
   options: EngineOptions,
   core: EngineCore<Host>,
 ): Engine {
-  const slots = createSlots(options.slots);
+  const slots = createSlots(options.places ?? options.slots, options.slots);
   const running = new Map<AbortController, Promise<unknown>>();
   const tidying = new Set<Promise<void>>();
   let closed = false;
@@ -129,19 +131,21 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
         giveBack(slot, work);
         throw error;
       }
-      retire();
+      retire(slot);
       await Promise.allSettled(work.map((one) => one()));
       const frame = { engine: name, isolation, plan, setupMs: performance.now() - startedAt };
       return notRun(frame, "sandbox_failed", `slot ${slot} was given up: ${(error as Error).message}`);
     }
   };
   /** Something of the run may still be there: its slot, and with it its uid, is not used again. */
-  const retire = (): void =>
+  const retire = (slot: number): void =>
     slots.retire(
+      slot,
       new EngineUnavailableError(name, "every slot was given up after a failed clean-up", "restart the server"),
     );
   const giveBack = (slot: number, work: readonly (() => Promise<void>)[]): void => {
     if (work.length === 0) return slots.give(slot);
+    slots.leave(slot);
     const tidied = tidyUp(slot, work);
     tidying.add(tidied);
     void tidied.then(() => tidying.delete(tidied));
@@ -153,7 +157,7 @@ export function createEngineShell<Host extends { readonly resources: Disposable 
       await Promise.all(work.map((one) => one()));
       slots.give(slot);
     } catch {
-      retire();
+      retire(slot);
     }
   };
 

@@ -17,6 +17,35 @@ describe("slots", () => {
     expect(slots.busy).toBe(2);
   });
 
+  it("lets a run begin in a spare slot while the one before is cleared away, and no more at once", async () => {
+    const slots = createSlots(3, 2);
+    const [first, second] = [await slots.take(), await slots.take()];
+    const begun: number[] = [];
+    const third = slots.take().then((slot) => begun.push(slot));
+    await Promise.resolve();
+    expect([begun, slots.busy]).toEqual([[], 2]);
+    slots.leave(first);
+    await third;
+    expect(begun).toHaveLength(1);
+    expect([first, second]).not.toContain(begun[0]);
+    const fourth = slots.take();
+    slots.leave(second);
+    slots.give(first);
+    expect(await fourth).toBe(first);
+    expect(slots.busy).toBe(2);
+  });
+
+  it("takes the free slot that suits best, for who waits too", async () => {
+    const slots = createSlots(3);
+    const rank = (slot: number): number => (slot === 1 ? 1 : 0);
+    expect(await slots.take(undefined, rank)).toBe(1);
+    await slots.take();
+    await slots.take();
+    const waiter = slots.take(undefined, rank);
+    slots.give(1);
+    expect(await waiter).toBe(1);
+  });
+
   it("forgets a waiter that has given up", async () => {
     const slots = createSlots(1);
     const taken = await slots.take();
@@ -31,11 +60,10 @@ describe("slots", () => {
 
   it("lets nobody wait for slots that will never come back", async () => {
     const slots = createSlots(2);
-    await slots.take();
-    await slots.take();
+    const [first, second] = [await slots.take(), await slots.take()];
     const waiter = slots.take();
-    slots.retire(new Error("first"));
-    slots.retire(new Error("last"));
+    slots.retire(first, new Error("first"));
+    slots.retire(second, new Error("last"));
     await expect(waiter).rejects.toThrow("last");
     expect(() => slots.take()).toThrow("last");
     expect(slots.busy).toBe(0);

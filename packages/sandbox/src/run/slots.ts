@@ -5,50 +5,80 @@ export interface Slots {
    * @param rank the free slot with the highest is taken; default: they are all alike.
    */
   take(signal?: AbortSignal, rank?: (slot: number) => number): Promise<number>;
+  /** The run in it is over, and another may begin in another slot; this one is not ready yet. */
+  leave(slot: number): void;
+  /** Free again. */
   give(slot: number): void;
   /** Never gives this slot out again; when none is left, everybody who waits or comes gets `error`. */
-  retire(error: Error): void;
+  retire(slot: number, error: Error): void;
+  /** Slots with a run in them. */
   readonly busy: number;
 }
 
-export function createSlots(count: number): Slots {
+interface Waiter {
+  readonly rank: (slot: number) => number;
+  onSlot(given: number | Error): void;
+}
+
+/** @param atOnce runs at the same time; with more slots than that, some get ready meanwhile. */
+export function createSlots(count: number, atOnce = count): Slots {
   // Of slots that are alike the one given back last is taken: its pipes and uid are warm in the kernel's caches.
   const free = Array.from({ length: count }, (_, index) => count - 1 - index);
-  const waiting: ((slot: number | Error) => void)[] = [];
+  const running = new Set<number>();
+  const waiting: Waiter[] = [];
   let retired = 0;
   let exhausted: Error | null = null;
+  const isFree = (): boolean => free.length > 0 && running.size < atOnce;
+  const takeFree = (rank: (slot: number) => number): number => {
+    const slot = takeBest(free, rank);
+    running.add(slot);
+    return slot;
+  };
+  const serve = (): void => {
+    while (isFree()) {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      next.onSlot(takeFree(next.rank));
+    }
+  };
   return {
     take: (signal, rank = () => 0) => {
       signal?.throwIfAborted();
       if (exhausted !== null) throw exhausted;
-      if (free.length > 0) return Promise.resolve(takeBest(free, rank));
+      if (isFree()) return Promise.resolve(takeFree(rank));
       return new Promise((resolve, reject) => {
         const onSlot = (given: number | Error): void => {
           signal?.removeEventListener("abort", onAbort);
           if (given instanceof Error) reject(given);
           else resolve(given);
         };
+        const waiter = { rank, onSlot };
         const onAbort = (): void => {
-          waiting.splice(waiting.indexOf(onSlot), 1);
+          waiting.splice(waiting.indexOf(waiter), 1);
           reject(signal?.reason as Error);
         };
         signal?.addEventListener("abort", onAbort, { once: true });
-        waiting.push(onSlot);
+        waiting.push(waiter);
       });
     },
-    give: (slot) => {
-      const next = waiting.shift();
-      if (next === undefined) free.push(slot);
-      else next(slot);
+    leave: (slot) => {
+      running.delete(slot);
+      serve();
     },
-    retire: (error) => {
+    give: (slot) => {
+      running.delete(slot);
+      free.push(slot);
+      serve();
+    },
+    retire: (slot, error) => {
+      running.delete(slot);
       retired += 1;
-      if (retired < count) return;
+      if (retired < count) return serve();
       exhausted = error;
-      for (const next of waiting.splice(0)) next(error);
+      for (const next of waiting.splice(0)) next.onSlot(error);
     },
     get busy() {
-      return count - retired - free.length;
+      return running.size;
     },
   };
 }

@@ -1,6 +1,6 @@
 """What the template asks of the kernel beyond what the interpreter's own modules have."""
 
-import ctypes, fcntl, os, signal, socket, struct
+import _signal, _socket, ctypes, fcntl, os, struct
 
 # linux/sched.h, linux/prctl.h, linux/mount.h, linux/capability.h, linux/sockios.h, linux/if.h
 NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000 | 0x02000000
@@ -47,10 +47,11 @@ def write_text(path, text):
 
 
 def raise_loopback():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-        request = fcntl.ioctl(link, SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
-        flags = struct.unpack("16sh14x", request)[1]
-        fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+    link = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    request = fcntl.ioctl(link, SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
+    flags = struct.unpack("16sh14x", request)[1]
+    fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+    link.close()
 
 
 def drop_bounding_set():
@@ -87,7 +88,7 @@ def fork_into_namespaces(fresh_network):
     As os.fork, into new namespaces. Not os.fork and unshare, which would take a fork more: process 1 of a process
     namespace is a child of who made it.
     """
-    flags = NEW_NAMESPACES | signal.SIGCHLD | (NEW_NETWORK if fresh_network else 0)
+    flags = NEW_NAMESPACES | _signal.SIGCHLD | (NEW_NETWORK if fresh_network else 0)
     child = libc_locked.syscall(CLONE, flags, 0, 0, 0, 0)
     check(child, "clone")
     return child

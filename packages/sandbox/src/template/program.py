@@ -1,6 +1,6 @@
 """What makes a started interpreter into one that runs a program: used by the template, in the program's process."""
 
-import atexit, ctypes, gc, os, signal, sys
+import _signal, atexit, ctypes, gc, os, sys
 from importlib.machinery import SourceFileLoader
 
 
@@ -35,13 +35,21 @@ def make_main(entry, args, place):
     return main
 
 
+def read_file(path):
+    """Not `open`, whose layers a program that does not use them need not have in its own pages."""
+    handle = os.open(path, os.O_RDONLY)
+    parts = []
+    while part := os.read(handle, 1 << 20):
+        parts.append(part)
+    os.close(handle)
+    return b"".join(parts)
+
+
 def run_main(main):
     """Runs the file as the interpreter would; gives the exit code, or minus the signal to end by."""
     script = main.__file__
     try:
-        with open(script, "rb") as file:
-            source = file.read()
-        exec(compile(source, script, "exec", dont_inherit=True), main.__dict__)
+        exec(compile(read_file(script), script, "exec", dont_inherit=True), main.__dict__)
         return 0
     except SystemExit as ending:
         code = ending.code
@@ -58,7 +66,7 @@ def run_main(main):
             sys.excepthook(type(fault), fault, trace)
         except BaseException:
             sys.__excepthook__(type(fault), fault, trace)
-        return -signal.SIGINT if isinstance(fault, KeyboardInterrupt) else 1
+        return -_signal.SIGINT if isinstance(fault, KeyboardInterrupt) else 1
 
 
 def clear(module):
@@ -96,6 +104,6 @@ def end(code, fresh_modules):
             code = 120  # As Py_FinalizeEx.
     ctypes.CDLL(None).fflush(None)
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        _signal.signal(-code, _signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)

@@ -17,7 +17,8 @@ import sys
 
 fresh_modules = frozenset(sys.modules)
 
-import gc, json, os, resource, select, signal, socket
+# The modules without an underscore make enumerations, which every fork would copy pages of.
+import _signal, _socket, gc, json, os, resource, select
 from crucible_kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_REMOUNT, drop_bounding_set, drop_capabilities
 from crucible_kernel import fork_into_namespaces, install_filter, let_socket_be_made, listen_for_sockets, load_filter
 from crucible_kernel import mount, raise_loopback, set_dumpable, write_text
@@ -82,7 +83,7 @@ def enter(fresh_network):
     # Before there is a program: nobody of the same user may open this process in /proc, and no signal from
     # inside reaches a process 1 without a handler (pid_namespaces(7)); Python has one for SIGINT.
     set_dumpable(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
 
 
 def make_box():
@@ -125,7 +126,7 @@ def become_program(has_read):
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     warm_up()
     if state["rehearsal"]:
-        socket.socket().close()
+        _socket.socket().close()
         os._exit(0)
     say("prepared")
     if read_line() != b"go":
@@ -136,12 +137,13 @@ def become_program(has_read):
     os.write(has_read, b"1")
     drop_capabilities()
     set_dumpable(1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     if request["stdin"]:
         os.dup2(os.open(f"{BOX}/stdin", os.O_RDONLY), 0)
     os.dup2(outputs[0], 1)
     os.dup2(outputs[1], 2)
-    os.environ.update(request["bait"]["variables"])
+    for name, value in request["bait"]["variables"].items():
+        os.environ[name] = value
     main = make_main(request["entry"], request["args"], COMMAND_LINE)
     set_limits(request["limits"])
     install_filter(FILTER)
@@ -185,7 +187,7 @@ def report(status):
     """As the launcher shell does, its silence about SIGINT and SIGPIPE included: one program, one outcome."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number not in (signal.SIGINT, signal.SIGPIPE):
+        if number not in (_signal.SIGINT, _signal.SIGPIPE):
             say("signal")
         say(f"ran {128 + number}")
     else:
@@ -220,8 +222,8 @@ def await_end(child, listener):
             if pid == child:
                 return status, False
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    _signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    _signal.signal(_signal.SIGCHLD, lambda *_: None)
     waiting = select.poll()
     waiting.register(woken, select.POLLIN)
     waiting.register(listener, select.POLLIN)
@@ -260,8 +262,7 @@ def first_process():
             tell(fault)
             os._exit(1)
     os.close(has_read)
-    drop_bounding_set()
-    drop_capabilities()
+    drop_capabilities()  # for good: nothing is executed here
     status, has_socket = await_end(child, listener)
     if state["rehearsal"]:
         return FAILED if status != 0 else NETWORK_USED if has_socket else NETWORK_UNUSED
