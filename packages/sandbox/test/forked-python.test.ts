@@ -17,7 +17,8 @@ describe.skipIf(why !== null)(`a forked Python program${why === null ? "" : ` (s
   let forked: Engine;
   let afresh: Engine;
   const create = (warm: boolean): Engine =>
-    createBubblewrapEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 1, warm });
+    // One place: each run is where the one before was.
+    createBubblewrapEngine({ languages, bounds: { min: MIN_LIMITS, max: MAX_LIMITS }, slots: 1, places: 1, warm });
   const untilForked = (): Promise<unknown> =>
     vi.waitUntil(async () => decode((await forked.run(specOf(WAS_STARTED_BEFORE))).stdout) === "True\n", {
       timeout: 20_000,

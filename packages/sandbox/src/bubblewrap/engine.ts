@@ -36,7 +36,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
   const warm = createWarm(options.warm ?? false);
   // With a process waiting in every slot, a run need not wait for the next one to be made where the last has ended.
   const most = MAX_SLOTS - sessionSlots(options);
-  const places = options.warm === true ? Math.min(2 * options.slots, most) : options.slots;
+  const places = options.places ?? (options.warm === true ? Math.min(2 * options.slots, most) : options.slots);
   const placed = { ...options, slots: places };
   let runNumber = 0;
   const runIn = async (
@@ -102,6 +102,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
       }
     } finally {
       tidy(async () => {
+        await forked?.settled;
         await group?.destroy();
         warm.prepare(host, slot, plan);
       });

@@ -20,7 +20,7 @@ export interface EngineOptions {
   readonly bounds: LimitBounds;
   /** Runs at the same time, at most 64; further ones wait. */
   readonly slots: number;
-  /** Slots to take turns in, so that one is ready while another is cleared away; default: as many as `slots`. */
+  /** Slots to take turns in, so that one is ready while another is cleared away; default: what suits the engine. */
   readonly places?: number;
   /** What runs may reach at most. Default: nothing. */
   readonly network?: NetworkOptions;

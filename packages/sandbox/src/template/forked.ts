@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import type { RunGroup } from "../cgroup/types.ts";
+import { LEFT } from "../launcher/status.ts";
 import type { Pipe } from "../process/fifo.ts";
 import type { RunningSandbox } from "../run/supervise.ts";
 import type { Lines } from "./lines.ts";
@@ -12,6 +13,8 @@ export interface ForkedRun {
   readonly group: RunGroup;
   /** Process 1 of its namespaces, seen from the host. */
   readonly innerPid: number;
+  /** Process 1 has ended too, or the template: the control group can be removed. Comes after `sandbox.ended`. */
+  readonly settled: Promise<void>;
   close(): void;
 }
 
@@ -33,12 +36,16 @@ interface ForkedOptions {
 
 /** Process 1 of the run's namespaces. */
 const OWN_PROCESSES = 1;
+/** From its report of a program that left nothing to its own end; an idle machine needs half a millisecond. */
+const SETTLE_DEADLINE_MS = 10_000;
 
 /** The prepared process as the sandbox that `supervise` drives. */
 export function startForked(options: ForkedOptions): ForkedRun {
   const { socket, lines, group, innerPid, request, outputs } = options;
   const { promise: ended, resolve: endRun } = Promise.withResolvers<void>();
+  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
   let isClean = false;
+  let hasLeft = false;
   // Not `control.destroyed`: whoever reads it may close it early, and the run must stay killable.
   let isOver = false;
   const control = new Duplex({
@@ -54,7 +61,6 @@ export function startForked(options: ForkedOptions): ForkedRun {
   const finish = (): void => {
     if (isOver) return;
     isOver = true;
-    lines.onLine(null);
     // The program's ends are gone; with ours its output ends.
     for (const output of outputs) output.closeChildEnd();
     if (!control.destroyed) control.push(null);
@@ -64,21 +70,34 @@ export function startForked(options: ForkedOptions): ForkedRun {
     if (isClean && !options.isRetired()) endRun();
     else void options.end().then(endRun);
   };
+  const end = (): void => {
+    clearTimeout(late);
+    lines.onLine(null);
+    finish();
+    settle();
+  };
+  let late: NodeJS.Timeout | undefined;
   lines.onLine((line) => {
-    if (line === "idle") return finish();
+    if (line === "idle") return end();
     if (line === "broken") {
       // Nothing of the program has run, or its end cannot be told: what comes after this is no report.
       isClean = false;
       options.retire();
       return finish();
     }
+    if (line === LEFT) hasLeft = true;
     if (line.startsWith("ran ")) isClean = true;
     if (!control.destroyed) control.push(`${line}\n`);
+    if (line !== "ran 0" || hasLeft || isOver) return;
+    // Nobody is left but process 1, and that has nothing more to say.
+    finish();
+    late = setTimeout(() => void options.end(), SETTLE_DEADLINE_MS);
   });
-  void options.ended.then(finish);
+  void options.ended.then(end);
   return {
     group,
     innerPid,
+    settled,
     sandbox: {
       control,
       stdout: outputs[0].ours,

@@ -133,9 +133,10 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
 
   let isReady = false;
   let next: Promise<Prepared | null> | null = null;
+  let settled: Promise<void> = Promise.resolve();
   const prepare = (): void => {
     if (retired || hasEnded || next !== null) return;
-    next = makeNext().then(
+    next = settled.then(makeNext).then(
       (prepared) => {
         isReady = true;
         return prepared;
@@ -160,7 +161,7 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       next = null;
       isReady = false;
       runs += 1;
-      return startForked({
+      const forked = startForked({
         socket,
         lines,
         // What it took to make the process is not the run's.
@@ -173,6 +174,8 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
         retire: () => (retired = true),
         end: kill,
       });
+      settled = forked.settled;
+      return forked;
     },
     close: async () => {
       await kill();
