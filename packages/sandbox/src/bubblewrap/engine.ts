@@ -70,7 +70,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
         return notRun(frame(), "sandbox_failed", started.failure);
       }
       const setup = frame();
-      using routes = watchRoutes(started.innerPid);
+      using routes = forked === null ? watchRoutes(started.innerPid) : null;
       let proxy: Proxy | null = null;
       const steps = {
         compileLimits: plan.compileLimits,
@@ -91,7 +91,7 @@ export function createBubblewrapEngine(options: BubblewrapOptions): Engine {
         const message = isBroken ? await brokenMessage(supervised.run?.stderr, started.sandbox.stderr) : "";
         const outcome = withSeen(outcomeOf(setup, supervised, message), [
           ...decoyFile.seen(),
-          ...(routes?.seen() ?? []),
+          ...(forked?.deniedRoutes() ?? routes?.seen() ?? []),
         ]);
         return proxy === null ? outcome : withNetwork(outcome, proxy.log());
       } finally {

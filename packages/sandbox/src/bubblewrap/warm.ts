@@ -110,7 +110,7 @@ export function createWarm(wanted: boolean): Warm {
         createGroup: () => host.cgroups.createInBackground(`f${(forks += 1)}`),
       });
       templates.set(slot, template);
-      template.prepare();
+      template.prepare(plan.limits);
     } catch {
       templates.delete(slot);
       failures += 1;
@@ -141,7 +141,7 @@ export function createWarm(wanted: boolean): Warm {
     prepare: (host, slot, plan) => {
       const template = templates.get(slot);
       if (isOff() || !host.cgroups.usable || template === "starting") return;
-      if (template?.usable === true) template.prepare();
+      if (template?.usable === true) template.prepare(plan.limits);
       else if (template === undefined) {
         if (isEligible(plan)) inBackground(start(host, slot, plan));
       } else {

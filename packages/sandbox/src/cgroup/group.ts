@@ -159,13 +159,18 @@ export async function createGroupInBackground(parents: readonly Place[], name: s
 
 function groupIn(places: readonly Place[]): RunGroup {
   let isFirst = true;
+  let current = "";
   return {
     add: async (pid) => {
       await Promise.all(places.map((place) => writeInBackground(join(place.dir, "cgroup.procs"), pid)));
     },
     limit: ({ memoryBytes, pids, cpus }) => {
+      const wanted = `${memoryBytes} ${pids} ${cpus}`;
+      if (wanted === current) return;
+      current = "";
       for (const place of places) limitPlace(place, memoryBytes, pids, cpus, isFirst);
       isFirst = false;
+      current = wanted;
     },
     usage: () => usageOf(places),
     cpuMs: () => cpuMsOf(places),

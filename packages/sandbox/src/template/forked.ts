@@ -1,8 +1,10 @@
 import { Duplex } from "node:stream";
+import type { RouteWatch } from "../behaviour/unroutable.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import { LEFT } from "../launcher/status.ts";
 import type { Pipe } from "../process/fifo.ts";
 import type { RunningSandbox } from "../run/supervise.ts";
+import type { Violation } from "../types.ts";
 import type { Lines } from "./lines.ts";
 import { encodeRequest } from "./request.ts";
 import type { TemplateRequest } from "./request.ts";
@@ -13,6 +15,8 @@ export interface ForkedRun {
   readonly group: RunGroup;
   /** Process 1 of its namespaces, seen from the host. */
   readonly innerPid: number;
+  /** What it asked its network for; works when it has ended, once. */
+  deniedRoutes(): Violation[];
   /** Process 1 has ended too, or the template: the control group can be removed. Comes after `sandbox.ended`. */
   readonly settled: Promise<void>;
   close(): void;
@@ -23,6 +27,7 @@ interface ForkedOptions {
   readonly lines: Lines;
   readonly group: RunGroup;
   readonly innerPid: number;
+  readonly routes: RouteWatch | null;
   readonly request: TemplateRequest;
   readonly outputs: readonly [stdout: Pipe, stderr: Pipe];
   /** The template has ended, and with it all that it had forked. */
@@ -35,17 +40,20 @@ interface ForkedOptions {
 }
 
 /** Process 1 of the run's namespaces. */
-const OWN_PROCESSES = 1;
+export const OWN_PROCESSES = 1;
+/** Its word for a program that made no socket. */
+const UNCONNECTED = "unconnected";
 /** From its report of a program that left nothing to its own end; an idle machine needs half a millisecond. */
 const SETTLE_DEADLINE_MS = 10_000;
 
 /** The prepared process as the sandbox that `supervise` drives. */
 export function startForked(options: ForkedOptions): ForkedRun {
-  const { socket, lines, group, innerPid, request, outputs } = options;
+  const { socket, lines, group, innerPid, routes, request, outputs } = options;
   const { promise: ended, resolve: endRun } = Promise.withResolvers<void>();
   const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
   let isClean = false;
   let hasLeft = false;
+  let mayHaveSockets = true;
   // Not `control.destroyed`: whoever reads it may close it early, and the run must stay killable.
   let isOver = false;
   const control = new Duplex({
@@ -85,6 +93,10 @@ export function startForked(options: ForkedOptions): ForkedRun {
       options.retire();
       return finish();
     }
+    if (line === UNCONNECTED) {
+      mayHaveSockets = false;
+      return;
+    }
     if (line === LEFT) hasLeft = true;
     if (line.startsWith("ran ")) isClean = true;
     if (!control.destroyed) control.push(`${line}\n`);
@@ -97,6 +109,7 @@ export function startForked(options: ForkedOptions): ForkedRun {
   return {
     group,
     innerPid,
+    deniedRoutes: () => (mayHaveSockets ? (routes?.seen() ?? []) : []),
     settled,
     sandbox: {
       control,
@@ -116,6 +129,7 @@ export function startForked(options: ForkedOptions): ForkedRun {
     },
     close: () => {
       for (const output of outputs) output.ours.destroy();
+      routes?.[Symbol.dispose]();
     },
   };
 }

@@ -270,6 +270,8 @@ def first_process():
         # It ended while it read the request, out of memory say. The rest of that, on the socket, is bytes of a client's
         # choice: neither this process nor the template may read them as words of ours.
         return FAILED
+    if listener is not None and not has_socket:
+        say("unconnected")
     if not is_alone():
         say("left")
     report(status)

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
+import { watchRoutes } from "../behaviour/unroutable.ts";
+import type { RouteWatch } from "../behaviour/unroutable.ts";
 import { sinceNow } from "../cgroup/since.ts";
 import type { RunGroup } from "../cgroup/types.ts";
 import type { SlotPipes } from "../process/fifo.ts";
 import { closingDescriptors } from "../process/inherited.ts";
 import { startChild } from "../process/spawn.ts";
-import { startForked } from "./forked.ts";
+import { OWN_PROCESSES, startForked } from "./forked.ts";
 import type { ForkedRun } from "./forked.ts";
 import { createLines } from "./lines.ts";
 import type { TemplateRequest } from "./request.ts";
@@ -26,8 +28,11 @@ export interface Template {
   readonly usable: boolean;
   /** A process is waiting for a request. */
   readonly isReady: boolean;
-  /** Makes the next run's namespaces, group and process in the background, if there are none yet. */
-  prepare(): void;
+  /**
+   * Makes the next run's namespaces, group and process in the background, if there are none yet.
+   * @param limits that it may well have: setting them again takes no time.
+   */
+  prepare(limits: GroupLimits): void;
   /**
    * Hands the request to the waiting process, once there is one. Null when there is none: nothing has run then, and
    * the template is of no more use.
@@ -47,11 +52,14 @@ const WORD_DEADLINE_MS = 10_000;
  */
 const MOST_RUNS = 256;
 
+type GroupLimits = Parameters<RunGroup["limit"]>[0];
+
 /** A forked process that waits for its request, in the control group of the run to come. */
 interface Prepared {
   readonly group: RunGroup;
   /** Process 1 of its namespaces, seen from the host. */
   readonly innerPid: number;
+  readonly routes: RouteWatch | null;
 }
 
 /** @throws Error when no template can be started here; the ordinary way of running is not touched by that. */
@@ -105,7 +113,7 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
   }
 
   /** @throws Error where it cannot be had; the template has ended then, and nothing is left. */
-  const makeNext = async (): Promise<Prepared> => {
+  const makeNext = async (limits: GroupLimits): Promise<Prepared> => {
     let group: RunGroup | undefined;
     try {
       const made = nextWord();
@@ -123,7 +131,9 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       const forked = nextWord();
       socket.write("placed\n");
       if ((await forked) !== "prepared") throw new Error("the template forked no process");
-      return { group, innerPid: process1 };
+      expectLimits(group, limits);
+      // What it took to make the process is not the run's.
+      return { group: sinceNow(group), innerPid: process1, routes: watchRoutes(process1) };
     } catch (error) {
       await kill();
       await group?.destroy();
@@ -134,15 +144,17 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
   let isReady = false;
   let next: Promise<Prepared | null> | null = null;
   let settled: Promise<void> = Promise.resolve();
-  const prepare = (): void => {
+  const prepare = (limits: GroupLimits): void => {
     if (retired || hasEnded || next !== null) return;
-    next = settled.then(makeNext).then(
-      (prepared) => {
-        isReady = true;
-        return prepared;
-      },
-      () => null,
-    );
+    next = settled
+      .then(() => makeNext(limits))
+      .then(
+        (prepared) => {
+          isReady = true;
+          return prepared;
+        },
+        () => null,
+      );
   };
 
   return {
@@ -164,9 +176,7 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       const forked = startForked({
         socket,
         lines,
-        // What it took to make the process is not the run's.
-        group: sinceNow(prepared.group),
-        innerPid: prepared.innerPid,
+        ...prepared,
         request,
         outputs,
         ended,
@@ -181,9 +191,19 @@ export async function startTemplate(options: TemplateOptions): Promise<Template>
       await kill();
       const left = await next;
       next = null;
+      left?.routes?.[Symbol.dispose]();
       await left?.group.destroy();
     },
   };
+}
+
+/** They are set again for the run itself, and that tells of what is wrong with them. */
+function expectLimits(group: RunGroup, limits: GroupLimits): void {
+  try {
+    group.limit({ ...limits, pids: limits.pids + OWN_PROCESSES });
+  } catch {
+    // Less than the process has already: the next run may well have more.
+  }
 }
 
 function tryKill(pid: number): boolean {
