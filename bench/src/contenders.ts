@@ -7,6 +7,8 @@ export interface Contender extends AsyncDisposable {
   readonly name: string;
   /** One at a time, runs come this long after each other; waiting is not counted. Default: none. */
   readonly pauseMs?: number;
+  /** Runs before anything is measured, where it takes its own number of them. */
+  readonly warmUpRuns?: number;
   run(): Promise<void>;
 }
 

@@ -41,7 +41,7 @@ export async function measure(
   onRound: (done: number, all: number) => void,
 ): Promise<Series[][][]> {
   const most = Math.max(...plan.concurrencies);
-  for (const contender of contenders) await series(contender, most, plan.warmUpRuns ?? 80);
+  for (const contender of contenders) await series(contender, most, contender.warmUpRuns ?? plan.warmUpRuns ?? 80);
   const results: Series[][][] = [];
   const all = plan.concurrencies.length * plan.rounds;
   for (const [position, concurrency] of plan.concurrencies.entries()) {

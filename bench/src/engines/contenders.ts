@@ -19,6 +19,8 @@ export interface Variant {
   readonly engine: string;
   /** A request comes this long after the last, so that what is prepared in between is ready. Not counted. */
   readonly pauseMs?: number;
+  /** Until every slot has what it forks from. Default: a few. */
+  readonly warmUpRuns?: number;
 }
 
 /** Preparing a sandbox in the background takes up to half a second (gVisor), loading Pyodide about three times that. */
@@ -27,7 +29,7 @@ export const VARIANTS: readonly Variant[] = [
   { name: "wasm, afresh", engine: "wasm", options: { spares: 0 } },
   { name: "wasm, prepared", engine: "wasm", options: { spares: 1 }, pauseMs: 2_000 },
   { name: "bubblewrap, afresh", engine: "bubblewrap", options: {} },
-  { name: "bubblewrap, forked", engine: "bubblewrap", options: { warm: true } },
+  { name: "bubblewrap, forked", engine: "bubblewrap", options: { warm: true }, warmUpRuns: 80 },
   { name: "runc, afresh", engine: "runc", options: {} },
   { name: "runc, prepared", engine: "runc", options: { pool: 4 }, pauseMs: 400 },
   { name: "crun, afresh", engine: "crun", options: {} },
@@ -74,6 +76,7 @@ export async function openContender(variant: Variant, slots: number): Promise<En
     variant,
     isolation: engine.isolation,
     ...(variant.pauseMs === undefined ? {} : { pauseMs: variant.pauseMs }),
+    ...(variant.warmUpRuns === undefined ? {} : { warmUpRuns: variant.warmUpRuns }),
     run: async () => {
       const outcome = await engine.run({ language: "python", files });
       if (outcome.status !== "exited") throw new Error(`${variant.name}: ${outcome.status} ${outcome.reason}`);
