@@ -4,6 +4,8 @@ export const OCI_INSIDE = {
   node: "/crucible/node",
   /** The interpreter's program in a sandbox that is prepared. */
   prepared: "/crucible/prepared.py",
+  /** Imported by it, from its own directory. */
+  program: "/crucible/crucible_program.py",
   /** Process 1 of a sandbox that stays. */
   agent: "/crucible/session.py",
   /** Becomes the /dev of a sandbox that stays. */

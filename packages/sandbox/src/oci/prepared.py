@@ -9,8 +9,8 @@ import sys
 
 fresh_modules = frozenset(sys.modules)
 
-import ctypes, json, os, resource, signal
-from importlib.machinery import SourceFileLoader
+import json, os, resource, signal
+from crucible_program import command_line_place, make_main, run_main
 
 CONTROL = 3
 BOX = "/box"
@@ -60,66 +60,19 @@ def load():
     return request
 
 
-def show_command_line(words):
-    """Writes the program's argv over this one's (proc(5): arg_start and arg_end), for ps on the host and inside."""
-    with open("/proc/self/stat", "rb") as stat:
-        fields = stat.read().rpartition(b")")[2].split()
-    start, end = int(fields[45]), int(fields[46])
-    if start == 0:
-        return  # gVisor does not tell.
-    text = b"\0".join(word.encode() for word in words)[: end - start - 1]
-    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
-
-
 def become(request):
-    """A fresh-looking interpreter with the program as `__main__`; gives that module and the program's path."""
+    """A fresh-looking interpreter with the program as `__main__`; gives that module."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(CWD)
     source = os.open(f"{BOX}/stdin" if request["stdin"] else "/dev/null", os.O_RDONLY)
     os.dup2(source, 0)
     os.close(source)
     os.environ.update(request["variables"])
-    script = f"{CWD}/./{request['entry']}"
-    main = type(sys)("__main__")
-    main.__builtins__ = sys.modules["builtins"]
-    main.__annotations__ = {}
-    main.__loader__ = SourceFileLoader("__main__", script)
-    main.__file__ = script
-    main.__cached__ = None
-    sys.modules["__main__"] = main
-    sys.path[0] = os.path.dirname(os.path.abspath(script))
-    sys.argv[:] = [f"./{request['entry']}", *request["args"]]
-    sys.orig_argv[:] = [sys.orig_argv[0], *sys.argv]
-    show_command_line(sys.orig_argv)
+    main = make_main(request["entry"], request["args"], command_line_place())
     for name, (soft, hard) in request["limits"].items():
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, hard))
     os.close(CONTROL)
-    return main, script
-
-
-def run_main(main, script):
-    """Runs the file as the interpreter would; gives the exit code, or minus the signal to end by."""
-    try:
-        with open(script, "rb") as file:
-            source = file.read()
-        exec(compile(source, script, "exec", dont_inherit=True), main.__dict__)
-        return 0
-    except SystemExit as ending:
-        code = ending.code
-        if code is None or isinstance(code, int):
-            return (code or 0) & 0xFF
-        print(code, file=sys.stderr)
-        return 1
-    except BaseException as fault:
-        # Without this function's own frame, which is the outermost.
-        trace = fault.__traceback__.tb_next
-        fault.__traceback__ = trace
-        sys.last_type, sys.last_value, sys.last_traceback = type(fault), fault, trace
-        try:
-            sys.excepthook(type(fault), fault, trace)
-        except BaseException:
-            sys.__excepthook__(type(fault), fault, trace)
-        return -signal.SIGINT if isinstance(fault, KeyboardInterrupt) else 1
+    return main
 
 
 def end(code):
@@ -135,8 +88,8 @@ request = load()
 say("loaded")
 if read_line() != b"go":
     os._exit(1)
-main, script = become(request)
+main = become(request)
 # Programs find only what a fresh interpreter has imported.
 hidden = [sys.modules.pop(name) for name in set(sys.modules) - fresh_modules if name != "__main__"]
 del request
-end(run_main(main, script))
+end(run_main(main))

@@ -24,6 +24,7 @@ export interface Rootfs {
 }
 
 const PREPARED_SOURCE = new URL("prepared.py", import.meta.url);
+const PROGRAM_SOURCE = new URL("../template/program.py", import.meta.url);
 const AGENT_SOURCE = new URL("../session/agent.py", import.meta.url);
 const SYSTEM_DIRS = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
@@ -76,6 +77,7 @@ function writeOwn(dir: string, shell: string, hasOwnKernel: boolean): void {
   writeFileSync(join(dir, OCI_INSIDE.node), "");
   for (const [source, path] of [
     [PREPARED_SOURCE, OCI_INSIDE.prepared],
+    [PROGRAM_SOURCE, OCI_INSIDE.program],
     [AGENT_SOURCE, OCI_INSIDE.agent],
   ] as const) {
     copyFileSync(source, join(dir, path));

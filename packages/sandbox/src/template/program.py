@@ -1,19 +1,21 @@
-"""What makes a started interpreter into one that runs a program: used by the template, in the program's process."""
+"""What makes a started interpreter into one that runs a program: for the template's forks and the waiting ones of runtimes."""
 
 import _signal, atexit, ctypes, gc, os, sys
 from importlib.machinery import SourceFileLoader
 
 
 def command_line_place():
-    """Where in memory the template's argv is (proc(5): arg_start and arg_end)."""
+    """Where in memory the interpreter's own argv is (proc(5): arg_start and arg_end)."""
     with open("/proc/self/stat", "rb") as stat:
         fields = stat.read().rpartition(b")")[2].split()
     return int(fields[45]), int(fields[46])
 
 
 def show_command_line(place, words):
-    """Writes the program's argv over the template's, for ps on the host and inside."""
+    """Writes the program's argv over the interpreter's, for ps on the host and inside."""
     start, end = place
+    if start == 0:
+        return  # gVisor does not tell.
     text = b"\0".join(word.encode() for word in words)[: end - start - 1]
     ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
 
