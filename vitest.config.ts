@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /**
  * What measures time or ends processes is at the mercy of a busy machine. `npm test` names every test that passed only
- * the second time; checks of isolation have no second time (packages/sandbox/src/testing/contract.ts).
+ * the second time; checks of isolation have no second time: in the contract (packages/sandbox/src/testing/contract.ts), of
+ * forked Python and of hostile programs on wasm.
  */
 const RETRIES = 1;
 

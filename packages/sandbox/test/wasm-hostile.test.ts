@@ -19,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => engine.close());
 
-describe("an enemy's program on the wasm engine", { timeout: SLOW_MS }, () => {
+describe("an enemy's program on the wasm engine", { timeout: SLOW_MS, retry: 0 }, () => {
   it("gets no graphics driver of the host into its process, and no canvas", async () => {
     const inWorker = (source: string): string =>
       `new Promise((resolve) => { const w = new Worker("data:text/javascript," + encodeURIComponent(${JSON.stringify(source)}), { type: "module" }); w.onmessage = (e) => resolve(e.data); })`;
